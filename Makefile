@@ -1,0 +1,95 @@
+# Every step of CI is a target here, so that a red step can be run alone. `make` lists them; `make ci` runs them all.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO       ?= go
+# Built tools live outside the tree: a fresh clone does not build the linter again.
+CACHE    ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mcpclient
+FUZZTIME ?= 10s
+COVERAGE ?= 90
+CALLERS  ?= 1000
+CALLS    ?= 1000
+
+MODULES  := $(patsubst %/,%,$(dir $(wildcard go.mod */go.mod)))
+# tools/ holds no Go code of ours, only pins.
+LINTED   := $(filter-out tools,$(MODULES))
+
+# Without what interop installs into a dot folder: packages of other languages bring Go files too.
+GOFILES  := find . -name '*.go' -not -path '*/.*' -print0
+
+# A tool's file name carries its version and the compiler's: a linter built by an older Go cannot read newer code.
+tool_version = $(shell sed -n 's|^[[:space:]]*$(1) \(v[^ ]*\).*|\1|p' tools/go.mod)
+tool_file    = $(CACHE)/$(1)-$(call tool_version,$(2))-$(shell $(GO) env GOVERSION)
+GOLANGCI    := $(call tool_file,golangci-lint,github.com/golangci/golangci-lint/v2)
+GOVULNCHECK := $(call tool_file,govulncheck,golang.org/x/vuln)
+
+.PHONY: help ci build test race cover fuzz soak examples vet vet-cross fmt fmt-check tidy tidy-check lint vuln interop bench
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+ci: ## everything below but soak, as CI runs it
+	bash .ci/run
+
+build: ## compile every package and every test
+	$(GO) build ./...
+	$(GO) test -run '^$$' ./...
+
+test: ## the tests; they need Go alone
+	$(GO) test ./...
+
+race: ## the tests under the race detector
+	$(GO) test -race ./...
+
+cover: ## the tests, with a floor for the root package's statement coverage (COVERAGE=90)
+	GO=$(GO) tools/cover.sh $(COVERAGE)
+
+fuzz: ## every fuzz target for FUZZTIME=10s
+	GO=$(GO) tools/fuzz.sh $(FUZZTIME)
+
+soak: ## the loss storm at full size (CALLERS=1000 CALLS=1000)
+	$(GO) test -count=1 -v -run 'TestLossStorm' -timeout 20m . -args -callers $(CALLERS) -calls $(CALLS)
+
+examples: ## run every example
+	GO=$(GO) tools/examples.sh
+
+vet: ## go vet in every module
+	for m in $(LINTED); do (cd "$$m" && $(GO) vet ./...); done
+
+vet-cross: ## type-check for other systems and for 32 bits
+	GOOS=windows $(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+	GOARCH=386 $(GO) vet ./...
+
+fmt: ## format the Go code
+	$(GOFILES) | xargs -0 gofmt -s -w
+
+fmt-check: ## fail if fmt would change something
+	@unformatted=$$($(GOFILES) | xargs -0 gofmt -s -l); [ -z "$$unformatted" ] || { echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; }
+
+tidy: ## go mod tidy in every module
+	for m in $(MODULES); do (cd "$$m" && $(GO) mod tidy); done
+
+tidy-check: ## fail if tidy would change something
+	for m in $(MODULES); do (cd "$$m" && $(GO) mod tidy -diff); done
+
+lint: $(GOLANGCI) ## golangci-lint in every module
+	for m in $(LINTED); do (cd "$$m" && $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+
+vuln: $(GOVULNCHECK) ## known vulnerabilities in code that is reached; an unreachable database is said, not failed
+	tools/vuln.sh $(GOVULNCHECK)
+
+bench: ## every benchmark once, to see that it still runs
+	for m in $(filter . bench,$(MODULES)); do (cd "$$m" && $(GO) test -run '^$$' -bench . -benchtime 1x ./...); done
+
+interop: ## against real servers of other makers (needs node and python)
+	cd interop && ./install.sh && $(GO) test -count=1 -timeout 20m ./...
+
+# From source, at the versions pinned in tools/go.mod; -p=2 bounds the memory of the parallel compilers.
+$(GOLANGCI):
+	cd tools && $(GO) build -p=2 -o '$@' github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(GOVULNCHECK):
+	cd tools && $(GO) build -p=2 -o '$@' golang.org/x/vuln/cmd/govulncheck

@@ -1,0 +1,256 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+
+	"github.com/holdfast-mcp/mcpclient/internal/jsonrpc"
+)
+
+// call is one logical call, over all its re-sends. It belongs to the caller's
+// goroutine.
+type call struct {
+	method       string
+	target       string // tool name, resource URI, prompt name: for errors and hooks
+	params       any    // see marshalParams; nil: none
+	invalid      error  // what was wrong with the caller's values: nothing is sent
+	notification bool
+	cursor       bool // a list page behind the first: its cursor means nothing to another session
+	exempt       bool // takes no place among the concurrent calls
+	probe        bool // the verification itself
+	options      []CallOption
+
+	settings   callSettings
+	plain      jsontext.Value // params as the caller gave them
+	raw        jsontext.Value // params as sent, with _meta
+	header     http.Header    // of this call alone
+	id         int64          // of the present attempt
+	attempts   int
+	generation uint64
+	refused    bool // an attempt was refused, and none was accepted
+	strays     int  // answers to other requests on this call's reply
+	callUUID   string
+	idleTimer  *time.Timer
+}
+
+// callID names the call for people. It is made when somebody first asks.
+func (c *call) callID() string {
+	if c.callUUID == "" {
+		c.callUUID = uuid.NewString()
+	}
+	return c.callUUID
+}
+
+// encode returns the message of the present attempt.
+func (c *call) encode() []byte {
+	if c.notification {
+		return jsonrpc.AppendNotification(nil, c.method, c.raw)
+	}
+	return jsonrpc.AppendRequest(nil, c.id, c.method, c.raw)
+}
+
+// unanswered is the error of a reply that is over without our answer.
+func (c *call) unanswered() error {
+	if c.strays > 0 {
+		return &ProtocolError{Reason: "the reply carries an answer to another request and none to this one"}
+	}
+	return &ProtocolError{Reason: "the reply ended without an answer"}
+}
+
+// touch tells the idle timeout that the call is alive.
+func (c *call) touch() {
+	if c.idleTimer != nil {
+		c.idleTimer.Reset(c.settings.idle)
+	}
+}
+
+// failed is the door: the one place where an error of a call gets its type.
+func (c *call) failed(err error) error {
+	var done *CallError
+	if errors.As(err, &done) && err == error(done) {
+		return err // an interceptor handed on what it was given
+	}
+	e := &CallError{Method: c.method, Target: c.target, CallID: c.callID(), Attempts: c.attempts, Generation: c.generation, Err: err}
+	var f *failure
+	switch {
+	case errors.As(err, &f):
+		e.Delivery, e.Err = f.delivery, unwrapFailure(err)
+	case done != nil:
+		e.Delivery = done.Delivery // an interceptor wrapped it
+	case c.attempts == 0:
+		e.Delivery = DeliveryNotSent
+	}
+	return e
+}
+
+// atTheDoor is failed for what is not a call.
+func atTheDoor(method, target string, err error) error {
+	return (&call{method: method, target: target, attempts: 1}).failed(err)
+}
+
+// unwrapFailure takes the evidence off an error that goes out.
+func unwrapFailure(err error) error {
+	if f, ok := err.(*failure); ok {
+		return f.err
+	}
+	return err
+}
+
+// request performs a call and decodes its result, once.
+func request[T any](ctx context.Context, s *Session, c call) (*T, error) {
+	raw, err := s.do(ctx, &c)
+	if err != nil {
+		return nil, err
+	}
+	result, err := decodeResult[T](raw)
+	if err != nil {
+		return nil, c.failed(fail(err, DeliveryAnswered))
+	}
+	return result, nil
+}
+
+// do performs a call: the interceptors, then perform. Its errors are *CallErrors.
+func (s *Session) do(ctx context.Context, c *call) (jsontext.Value, error) {
+	s.core.counters.calls.Add(1)
+	if err := c.prepare(); err != nil {
+		return nil, c.failed(fail(err, DeliveryNotSent))
+	}
+	if len(s.core.config.interceptors) > 0 {
+		return s.intercepted(ctx, c)
+	}
+	result, err := s.perform(ctx, c)
+	if err != nil {
+		return nil, c.failed(err)
+	}
+	return result, nil
+}
+
+// intercepted runs the interceptors around perform, the first one outermost.
+func (s *Session) intercepted(ctx context.Context, c *call) (jsontext.Value, error) {
+	seen := &Call{Method: c.method, Target: c.target, Params: []byte(c.plain), Header: c.header, Meta: c.settings.meta}
+	next := func(ctx context.Context) error {
+		c.header, c.settings.meta = userHeader(seen.Header), seen.Meta
+		result, err := s.perform(ctx, c)
+		if err != nil {
+			return c.failed(err)
+		}
+		seen.Result = []byte(result)
+		return nil
+	}
+	chain := s.core.config.interceptors
+	for i := len(chain) - 1; i >= 0; i-- {
+		inner, interceptor := next, chain[i]
+		next = func(ctx context.Context) error { return interceptor(ctx, seen, inner) }
+	}
+	if err := next(ctx); err != nil {
+		return nil, c.failed(err)
+	}
+	return jsontext.Value(seen.Result), nil
+}
+
+// perform sends the call until it is accepted. A refusal proves that the server
+// did not act, so a refused call is sent again each time it is refused, under a
+// new id and on the session of the moment; what ends it is the caller's context
+// or the circuit.
+func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) {
+	if err := c.seal(); err != nil {
+		return nil, fail(err, DeliveryNotSent)
+	}
+	c.exempt = s.view != nil // the flight that waits for it must not wait for a place
+	if c.settings.progress != nil {
+		s.core.progress.Store(c.settings.token, c)
+		defer s.core.progress.Delete(c.settings.token)
+	}
+	for {
+		b, err := s.binding(ctx)
+		if err != nil {
+			return nil, fail(err, c.notSent())
+		}
+		result, v := s.core.attempt(ctx, b, c)
+		if v == nil {
+			return result, nil
+		}
+		if v.session != VerdictLost {
+			return nil, fail(v.err, v.delivery)
+		}
+		c.refused = true
+		if err := s.refused(b, c, v.lost); err != nil {
+			return nil, fail(err, DeliveryRefused)
+		}
+		// A busy server may forget again before this call gets its turn.
+		if n := c.attempts - freeResends; n > 0 {
+			if s.core.pause(ctx, fullJitter(10*time.Millisecond, n-1, time.Second)) != nil {
+				return nil, fail(s.core.interruption(ctx), DeliveryRefused)
+			}
+		}
+		s.core.counters.resends.Add(1)
+		s.core.trace.callRetried(c, v.lost)
+	}
+}
+
+// freeResends are the re-sends that wait for nothing but the new session.
+const freeResends = 3
+
+// notSent is the evidence of a call that did not get its turn (again).
+func (c *call) notSent() Delivery {
+	if c.refused {
+		return DeliveryRefused
+	}
+	return DeliveryNotSent
+}
+
+// refused acts on a lost session and returns nil if the call may go on.
+func (s *Session) refused(b *binding, c *call, why *SessionError) error {
+	switch {
+	case c.foreign():
+		// Servers answer a stranger's use of a session as if they did not know
+		// it. That says nothing about the session.
+		return &SessionError{StatusCode: why.StatusCode, Signal: why.Signal, Err: why.Err, Reason: "the session belongs to another principal", final: true}
+	case s.view != nil:
+		s.view.refused.Store(why)
+		return why
+	}
+	why.final = s.core.config.policy == ReinitializeNever
+	s.core.lose(b, why)
+	if s.repeats() && !c.cursor {
+		return nil
+	}
+	return why
+}
+
+// binding returns the binding for the next attempt, waiting for a new session
+// where that is what has to be done.
+func (s *Session) binding(ctx context.Context) (*binding, error) {
+	if s.view != nil {
+		if s.view.over.Load() {
+			return nil, ErrClosed
+		}
+		return s.view.binding, nil
+	}
+	if ctx.Err() != nil {
+		return nil, contextError(ctx)
+	}
+	if b := s.core.current.Load(); b != nil {
+		return b, nil
+	}
+	return s.core.awaitReady(ctx)
+}
+
+// contextError is the error of an ended context, with its cause if the caller gave one.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || cause == err {
+		return err
+	}
+	return &endedContext{err: err, cause: cause}
+}
+
+type endedContext struct{ err, cause error }
+
+func (e *endedContext) Error() string   { return e.err.Error() + ": " + e.cause.Error() }
+func (e *endedContext) Unwrap() []error { return []error{e.err, e.cause} }

@@ -1,0 +1,295 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// Connect opens a session with the zero [Client]. See [Client.Connect].
+func Connect(ctx context.Context, url string) (*Session, error) {
+	return new(Client).Connect(ctx, url)
+}
+
+// Client holds the settings of the sessions that it opens. The zero value is
+// ready for use. A Client is safe for concurrent use and may open any number
+// of sessions; do not change or copy it after its first use.
+type Client struct {
+	// Name and Version introduce the application to the server. Default: the
+	// main module from the build info, else the program's name and "0.0.0".
+	Name, Version string
+
+	// HTTPClient sends the requests. It is never modified: redirects stay the
+	// library's business, and its Timeout bounds each exchange of a call
+	// instead of cutting streams. nil: every session owns a transport that is
+	// tuned for many parallel calls to one host.
+	HTTPClient *http.Client
+
+	// Header goes with every request. Mcp-*, Host, Content-Type and Accept
+	// belong to the library and are left out.
+	Header http.Header
+
+	// ProtocolVersion pins one protocol version; a server that does not speak
+	// it gives a *VersionError. "" negotiates the newest.
+	ProtocolVersion string
+
+	// HandshakeTimeout bounds each exchange that a healthy server answers at
+	// once: the handshake, lists, ping, verification. 0: 30 s. Tool calls,
+	// prompts and resources are bounded by their context alone.
+	HandshakeTimeout time.Duration
+
+	// Reinitialize says what happens when the server has lost the session.
+	Reinitialize ReinitializePolicy
+
+	// Restore rebuilds the application's state on the server after each
+	// re-initialize, before any other call uses the new session; it does not run
+	// on Connect or Resume. The session that it gets is a view of the new one:
+	// valid until Restore returns, never re-initialized by itself. An error
+	// fails the re-initialize.
+	Restore func(context.Context, *Session) error
+
+	// RestoreTimeout bounds one run of Restore. 0: 30 s.
+	RestoreTimeout time.Duration
+
+	// ClassifyRefusal has the last word on what a refusal means for the session,
+	// for servers that nobody has seen yet. It must be fast and must not call the
+	// session. nil, or VerdictDefault, keeps the library's verdict.
+	ClassifyRefusal func(Refusal) Verdict
+
+	// MaxMessageSize bounds a JSON reply and a server-sent event, in bytes,
+	// counted after decompression. 0: 32 MiB.
+	MaxMessageSize int64
+
+	// Limits are the rarer bounds.
+	Limits Limits
+
+	// CloseTimeout bounds all of Close and Detach. 0: 2 s.
+	CloseTimeout time.Duration
+
+	// NoCookies turns the session's cookie jar off. The jar serves sticky load
+	// balancers: it holds the endpoint's cookies and starts empty with each new
+	// session. An HTTPClient with a Jar of its own keeps to that one.
+	NoCookies bool
+
+	// Interceptors run around every call, the first one outermost.
+	Interceptors []Interceptor
+
+	// Trace is told what happens to sessions and calls.
+	Trace *Trace
+
+	// Logger gets the rare things that no error can tell: a list item left out,
+	// a notification dropped. nil discards.
+	Logger *slog.Logger
+}
+
+// Limits bound what one session takes on. A zero field means its default. An
+// answer over a limit is a *LimitError of that one call.
+type Limits struct {
+	ConcurrentCalls int   // exchanges on the wire at once; further calls wait. Default 2,048
+	Notifications   int   // notifications on the reply of one call. Default 1,000,000
+	Pages           int   // pages of one list. Default 1,000
+	ResponseHeader  int64 // bytes of a response header, for the session's own transport. Default 64 KiB
+}
+
+// ReinitializePolicy says what happens when the server has lost the session.
+// Under each policy any number of callers together open one new session.
+type ReinitializePolicy int
+
+const (
+	// ReinitializeAndRepeat opens one new session for all callers and sends the
+	// refused calls again: a refusal proves that the server did not act on them.
+	// Callers do not notice the loss.
+	ReinitializeAndRepeat ReinitializePolicy = iota
+	// ReinitializeOnly fails the refused calls with *SessionError; the next call
+	// opens the new session and works. For applications that must rebuild state
+	// before they go on.
+	ReinitializeOnly
+	// ReinitializeNever fails the refused calls and all later ones with
+	// *SessionError, until Session.Reinitialize.
+	ReinitializeNever
+)
+
+// Connect opens a session at url, the server's MCP endpoint, and returns it
+// ready for calls. ctx bounds the connect only; its values stay visible to the
+// requests that the session makes on its own account.
+//
+// A server that answers 429 or 503 with Retry-After is asked again, as long as
+// ctx allows. Every error is a *CallError; its cause tells what was found at
+// url: *NetworkError, *HTTPError, *RedirectError, *ProtocolError (for example
+// a web page), *VersionError.
+func (c *Client) Connect(ctx context.Context, url string) (*Session, error) {
+	at, err := parseEndpoint(url)
+	if err != nil {
+		return nil, &CallError{Method: "connect", Delivery: DeliveryNotSent, Err: err}
+	}
+	config := c.config()
+	config.takeUserinfo(at)
+	core := newCore(ctx, config)
+	b, err := core.connect(ctx, at)
+	if err != nil {
+		core.abort()
+		return nil, atTheDoor("connect", withoutSecrets(at.String()), err)
+	}
+	core.begin(b)
+	core.trace.sessionOpened(b)
+	return &Session{core: core}, nil
+}
+
+// Resume adopts a session that another process opened and handed over with
+// [Session.State] or [Session.Detach]. It sends nothing. If the server no
+// longer knows the session, the first call finds that out, and the policy
+// applies as to any loss.
+func (c *Client) Resume(ctx context.Context, state SessionState) (*Session, error) {
+	core := newCore(ctx, c.config())
+	b, err := core.adopt(state)
+	if err != nil {
+		core.abort()
+		return nil, &CallError{Method: "resume", Delivery: DeliveryNotSent, Err: err}
+	}
+	core.begin(b)
+	return &Session{core: core}, nil
+}
+
+// parseEndpoint checks the URL that the user gave.
+func parseEndpoint(raw string) (*url.URL, error) {
+	at, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		return nil, errors.New("the URL is empty: give the server's MCP endpoint, such as https://host/mcp")
+	case err != nil:
+		return nil, errors.New("the URL cannot be parsed: " + parseCause(err).Error())
+	case at.Scheme == "" || !strings.Contains(raw, "://"):
+		return nil, errors.New("the URL has no scheme: write https://host/mcp")
+	case at.Scheme != "http" && at.Scheme != "https":
+		return nil, errors.New("the URL has the scheme " + quote(at.Scheme) + ": only http and https are spoken here")
+	case at.Host == "":
+		return nil, errors.New("the URL has no host: write https://host/mcp")
+	}
+	at.Fragment = ""
+	return at, nil
+}
+
+// parseCause drops the URL, which may hold a password, from the error.
+func parseCause(err error) error {
+	var parse *url.Error
+	if errors.As(err, &parse) {
+		return parse.Err
+	}
+	return err
+}
+
+// config is a Client with its defaults filled in and its maps cloned, so that
+// nothing the caller does later reaches a running session. Immutable.
+type config struct {
+	name, version    string
+	httpClient       *http.Client
+	header           http.Header
+	protocolVersion  string
+	handshakeTimeout time.Duration
+	policy           ReinitializePolicy
+	restore          func(context.Context, *Session) error
+	restoreTimeout   time.Duration
+	classify         func(Refusal) Verdict
+	maxMessageSize   int64
+	limits           Limits
+	closeTimeout     time.Duration
+	cookies          bool
+	interceptors     []Interceptor
+	trace            tracer
+	logger           *slog.Logger
+}
+
+func (c *Client) config() *config {
+	name, version := c.identity()
+	cfg := &config{
+		name: name, version: version,
+		httpClient:       c.HTTPClient,
+		header:           userHeader(c.Header),
+		protocolVersion:  c.ProtocolVersion,
+		handshakeTimeout: positive(c.HandshakeTimeout, 30*time.Second),
+		policy:           c.Reinitialize,
+		restore:          c.Restore,
+		restoreTimeout:   positive(c.RestoreTimeout, 30*time.Second),
+		classify:         c.ClassifyRefusal,
+		maxMessageSize:   positive(c.MaxMessageSize, 32<<20),
+		limits: Limits{
+			ConcurrentCalls: positive(c.Limits.ConcurrentCalls, 2048),
+			Notifications:   positive(c.Limits.Notifications, 1_000_000),
+			Pages:           positive(c.Limits.Pages, 1000),
+			ResponseHeader:  positive(c.Limits.ResponseHeader, 64<<10),
+		},
+		closeTimeout: positive(c.CloseTimeout, 2*time.Second),
+		cookies:      !c.NoCookies && (c.HTTPClient == nil || c.HTTPClient.Jar == nil),
+		interceptors: append([]Interceptor(nil), c.Interceptors...),
+		logger:       c.Logger,
+	}
+	if c.Trace != nil {
+		cfg.trace = tracer{*c.Trace}
+	}
+	if cfg.logger == nil {
+		cfg.logger = slog.New(slog.DiscardHandler)
+	}
+	return cfg
+}
+
+// takeUserinfo moves user and password from the URL to the header, where they
+// show up in no error and no log.
+func (c *config) takeUserinfo(at *url.URL) {
+	if at.User == nil {
+		return
+	}
+	if c.header.Get("Authorization") == "" {
+		password, _ := at.User.Password()
+		basic := &http.Request{Header: c.header}
+		basic.SetBasicAuth(at.User.Username(), password)
+	}
+	at.User = nil
+}
+
+// positive returns v, or the default where v is not set.
+func positive[N int | int64 | time.Duration](v, byDefault N) N {
+	if v > 0 {
+		return v
+	}
+	return byDefault
+}
+
+// identity names the application: as told, else the main module, else the program.
+func (c *Client) identity() (name, version string) {
+	name, version = c.Name, c.Version
+	if info, ok := debug.ReadBuildInfo(); ok && name == "" && info.Main.Path != "" {
+		name = path.Base(info.Main.Path)
+		if version == "" && info.Main.Version != "(devel)" {
+			version = info.Main.Version
+		}
+	}
+	if name == "" {
+		name = filepath.Base(os.Args[0])
+	}
+	if version == "" {
+		version = "0.0.0"
+	}
+	return name, version
+}
+
+// userHeader clones h without the headers that belong to the library.
+func userHeader(h http.Header) http.Header {
+	own := make(http.Header, len(h))
+	for key, values := range h {
+		key = http.CanonicalHeaderKey(key)
+		switch {
+		case strings.HasPrefix(key, "Mcp-"), key == "Host", key == "Content-Type", key == "Accept", key == "Content-Length":
+		default:
+			own[key] = append(own[key], values...)
+		}
+	}
+	return own
+}

@@ -1,0 +1,220 @@
+package mcpclient
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"net/http"
+	"time"
+
+	"github.com/holdfast-mcp/mcpclient/internal/jsonrpc"
+)
+
+const (
+	// maxFruitlessResumes bounds the GETs in a row that bring no new event id.
+	// One that does starts the count anew: a polling server may close every
+	// 30 s for hours.
+	maxFruitlessResumes = 5
+	minRetryWait        = 100 * time.Millisecond
+	maxRetryWait        = 60 * time.Second
+)
+
+// messages ranges over a 2xx reply, JSON or event stream. It ends the reply.
+func (e *sessionEra) messages(ctx context.Context, b *binding, c *call, r *httpReply) iter.Seq2[*jsonrpc.Message, error] {
+	if r.isEventStream() {
+		return (&stream{era: e, ctx: ctx, binding: b, call: c, body: r.body}).messages
+	}
+	return func(yield func(*jsonrpc.Message, error) bool) {
+		defer r.body.discard()
+		if !r.isJSON() {
+			yield(nil, fail(wrongContentType(r), DeliveryUnknown))
+			return
+		}
+		text, err := r.body.readAll()
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		if len(bytes.TrimSpace(text)) == 0 {
+			yield(nil, fail(&ProtocolError{Reason: fmt.Sprintf("HTTP %d with an empty body: accepted, but not answered", r.status)}, DeliveryUnknown))
+			return
+		}
+		messages, err := jsonrpc.Decode(text)
+		if err != nil {
+			yield(nil, fail(unreadable("the reply", err), DeliveryUnknown))
+			return
+		}
+		for i := range messages {
+			if !yield(&messages[i], nil) {
+				return
+			}
+		}
+	}
+}
+
+// stream is one reply as server-sent events. It may outlive its connection:
+// if the server gave event ids, a stream that ended or broke before the answer
+// is taken up by GET with Last-Event-ID (Streamable HTTP, resumability). The
+// POST itself is never repeated for that.
+type stream struct {
+	era     *sessionEra
+	ctx     context.Context // of the exchange; the stream lives as long as its loop
+	binding *binding
+	call    *call
+	body    *replyBody
+
+	lastID    string
+	retry     time.Duration
+	fruitless int   // GETs in a row without a new event id
+	malformed error // the last event that could not be read
+}
+
+func (s *stream) messages(yield func(*jsonrpc.Message, error) bool) {
+	for {
+		done, err := s.drain(yield)
+		if done {
+			return
+		}
+		if s.lastID == "" || s.ctx.Err() != nil {
+			yield(nil, s.ended(err))
+			return
+		}
+		if err := s.resume(); err != nil {
+			yield(nil, err)
+			return
+		}
+	}
+}
+
+// drain yields the messages of the present connection. done: the consumer has
+// what it wants, or met an error that no resumption mends.
+func (s *stream) drain(yield func(*jsonrpc.Message, error) bool) (done bool, err error) {
+	defer func() { s.body.discard() }()
+	events := newSSEReader(s.body, s.era.core.config.maxMessageSize)
+	for {
+		event, err := events.next()
+		s.note(&event, err)
+		switch {
+		case errors.Is(err, errEventTooLarge):
+			yield(nil, fail(&LimitError{What: "a server-sent event (Client.MaxMessageSize)", Limit: s.era.core.config.maxMessageSize}, DeliveryUnknown))
+			return true, nil
+		case err != nil:
+			return false, err
+		case len(event.data) == 0 || event.name != "" && event.name != "message":
+			continue // a priming event, or one that is not of this protocol
+		}
+		messages, err := jsonrpc.Decode(event.data)
+		if err != nil {
+			s.malformed = err // the stream goes on: the answer may still come
+			continue
+		}
+		for i := range messages {
+			if !yield(&messages[i], nil) {
+				return true, nil
+			}
+		}
+	}
+}
+
+// note keeps what a resumption needs.
+func (s *stream) note(event *sseEvent, err error) {
+	if err != nil {
+		return
+	}
+	if event.hasID {
+		if event.id != s.lastID {
+			s.fruitless = 0
+		}
+		s.lastID = event.id
+	}
+	if event.hasRetry {
+		s.retry = min(max(event.retry, minRetryWait), maxRetryWait)
+	}
+}
+
+// ended is the error of a stream that is over without the answer.
+func (s *stream) ended(err error) error {
+	switch {
+	case err != io.EOF:
+		return err
+	case s.malformed != nil:
+		return fail(unreadable("an event of the reply", s.malformed), DeliveryUnknown)
+	default:
+		return fail(s.call.unanswered(), DeliveryUnknown)
+	}
+}
+
+// resume takes the stream up again. Its errors end the call, with an unknown
+// outcome: the server has accepted the request long ago.
+func (s *stream) resume() error {
+	var last error
+	for s.fruitless < maxFruitlessResumes {
+		if err := s.pause(last); err != nil {
+			return err
+		}
+		s.fruitless++
+		r, err := s.get()
+		if err != nil {
+			if s.ctx.Err() != nil {
+				return fail(context.Cause(s.ctx), DeliveryUnknown)
+			}
+			last = err
+			continue
+		}
+		if r.succeeded() && r.isEventStream() {
+			s.body = r.body
+			return nil
+		}
+		if r.succeeded() {
+			return fail(wrongContentType(r), DeliveryUnknown)
+		}
+		a := newAnswer(http.MethodGet, r, s.call.id, s.binding.id)
+		a.resumed = true
+		if !transientStatus(a.status) && a.status != http.StatusInternalServerError {
+			return &resumeRefused{answer: a}
+		}
+		last = a.httpError()
+	}
+	if last == nil {
+		last = &ProtocolError{Reason: fmt.Sprintf("the stream was taken up %d times and brought nothing new", maxFruitlessResumes)}
+	}
+	return fail(unwrapFailure(last), DeliveryUnknown)
+}
+
+// pause waits as the server asked by retry or Retry-After, else with backoff.
+func (s *stream) pause(last error) error {
+	wait := s.retry
+	if wait == 0 {
+		wait = fullJitter(500*time.Millisecond, s.fruitless, 10*time.Second)
+	}
+	if asked, ok := retryAfterOf(last); ok {
+		wait = min(max(wait, asked), maxRetryAfter)
+	}
+	if pause(s.ctx, wait) != nil {
+		return fail(context.Cause(s.ctx), DeliveryUnknown)
+	}
+	return nil
+}
+
+func (s *stream) get() (*httpReply, error) {
+	header := maps.Clone(s.binding.header)
+	maps.Copy(header, s.call.header)
+	header.Del("Content-Type")
+	header.Set("Accept", "text/event-stream")
+	header.Set("Last-Event-ID", s.lastID)
+	return s.era.core.transport.roundTrip(s.ctx, &httpRequest{
+		method: http.MethodGet, url: s.binding.endpoint, header: header, jar: s.binding.jar,
+		repeatable: true, headerWait: s.era.core.config.handshakeTimeout,
+	})
+}
+
+// resumeRefused tells the session that a stream could not be taken up again.
+// The call ends with an unknown outcome; whether the session is gone is for
+// the session to find out.
+type resumeRefused struct{ answer *answer }
+
+func (e *resumeRefused) Error() string { return e.answer.httpError().Error() }

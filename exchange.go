@@ -1,0 +1,178 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/holdfast-mcp/mcpclient/internal/jsonrpc"
+)
+
+// attempt sends c once, on b. A nil verdict means that result is the answer.
+// VerdictVerify does not come out of here: it has been settled.
+func (c *core) attempt(ctx context.Context, b *binding, call *call) (jsontext.Value, *verdict) {
+	if !call.exempt {
+		if c.places.Acquire(ctx, 1) != nil {
+			return nil, &verdict{session: VerdictAlive, err: contextError(ctx), delivery: call.notSent()}
+		}
+	}
+	result, v := c.exchange(ctx, b, call)
+	if !call.exempt {
+		c.places.Release(1)
+	}
+	if v == nil {
+		c.noteAnswer(b)
+		return result, nil
+	}
+	if v.session == VerdictVerify {
+		c.settle(ctx, b, call, v)
+	}
+	if v.session == VerdictAlive && v.delivery == DeliveryAnswered {
+		c.noteAnswer(b)
+	}
+	return nil, v
+}
+
+// settle turns VerdictVerify into one of the other two.
+func (c *core) settle(ctx context.Context, b *binding, call *call, v *verdict) {
+	v.session = VerdictAlive
+	if call.probe || !call.foreign() && c.verify(ctx, b) {
+		v.session = VerdictLost // for the probe: a medium row met twice in a row
+	}
+}
+
+// noteAnswer tells the circuit that this generation works.
+func (c *core) noteAnswer(b *binding) {
+	if c.answered.Load() < b.generation {
+		c.answered.Store(b.generation)
+	}
+}
+
+// exchange sends one message on b and reads its reply, in the caller's
+// goroutine. It ends with the caller's context, with the session, or with the
+// call's own clocks.
+func (c *core) exchange(parent context.Context, b *binding, call *call) (jsontext.Value, *verdict) {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	defer context.AfterFunc(c.lifetime, func() { cancel(ErrClosed) })()
+	ctx, stop := c.startClocks(ctx, call, cancel)
+	defer stop()
+
+	call.id = c.nextID()
+	call.attempts++
+	call.generation = b.generation
+	r, err := b.era.send(ctx, b, call)
+	switch {
+	case err != nil:
+		return nil, c.broken(parent, ctx, b, call, err)
+	case r.refusal != nil:
+		v := b.era.judge(b, call, r.refusal)
+		return nil, &v
+	case call.notification:
+		return nil, nil
+	}
+	return c.await(parent, ctx, b, call, r)
+}
+
+// startClocks bounds an exchange: by HandshakeTimeout where a healthy server
+// answers at once, by the Timeout of the user's http.Client, and by the idle
+// timeout of the call.
+func (c *core) startClocks(ctx context.Context, call *call, cancel context.CancelCauseFunc) (context.Context, func()) {
+	limit := c.transport.timeout
+	if prompt(call.method) && (limit == 0 || c.config.handshakeTimeout < limit) {
+		limit = c.config.handshakeTimeout
+	}
+	stopLimit := func() {}
+	if limit > 0 {
+		ctx, stopLimit = context.WithTimeoutCause(ctx, limit, noAnswerWithin(limit))
+	}
+	if call.settings.idle <= 0 {
+		return ctx, stopLimit
+	}
+	call.idleTimer = time.AfterFunc(call.settings.idle, func() { cancel(ErrIdleTimeout) })
+	return ctx, func() {
+		call.idleTimer.Stop()
+		stopLimit()
+	}
+}
+
+// await ranges over the reply until the answer to call.
+func (c *core) await(parent, ctx context.Context, b *binding, call *call, r *reply) (jsontext.Value, *verdict) {
+	notifications := 0
+	for m, err := range r.messages {
+		if err != nil {
+			return nil, c.broken(parent, ctx, b, call, err)
+		}
+		call.touch()
+		switch {
+		case isAnswerTo(m, call.id) && m.Err != nil:
+			v := b.era.judge(b, call, newErrorAnswer(m, call.id, b.id))
+			return nil, &v
+		case isAnswerTo(m, call.id) && m.Result == nil:
+			return nil, alive(&ProtocolError{Reason: "the answer has neither a result nor an error"}, DeliveryUnknown)
+		case isAnswerTo(m, call.id):
+			return m.Result, nil
+		case m.Method == "":
+			call.strays++
+			c.counters.strays.Add(1)
+		default:
+			if notifications++; notifications > c.config.limits.Notifications {
+				return nil, alive(&LimitError{What: "the number of notifications on one reply (Limits.Notifications)", Limit: int64(c.config.limits.Notifications)}, DeliveryUnknown)
+			}
+			c.route(b, call, m)
+		}
+	}
+	return nil, c.broken(parent, ctx, b, call, fail(call.unanswered(), DeliveryUnknown))
+}
+
+func alive(err error, d Delivery) *verdict {
+	return &verdict{session: VerdictAlive, err: err, delivery: d}
+}
+
+// isAnswerTo compares ids; an error without a usable id can only concern the
+// one request that its HTTP exchange carried.
+func isAnswerTo(m *jsonrpc.Message, id int64) bool {
+	return m.Method == "" && (m.ID.Is(id) || m.Err != nil && !m.ID.Usable())
+}
+
+// broken types the end of an exchange that brought no answer. The caller's own
+// context comes first: a cancellation is never reported as a network failure.
+// If nobody waits any more for a request that may be running, the server is told.
+func (c *core) broken(parent, ctx context.Context, b *binding, call *call, err error) *verdict {
+	var resume *resumeRefused
+	if errors.As(err, &resume) {
+		return c.resumeFailed(b, call, resume.answer)
+	}
+	v := alive(unwrapFailure(err), DeliveryUnknown)
+	var f *failure
+	if errors.As(err, &f) {
+		v.delivery = f.delivery
+	}
+	switch {
+	case parent.Err() != nil:
+		v.err = contextError(parent)
+	case ctx.Err() != nil:
+		v.err = context.Cause(ctx)
+	default:
+		return v
+	}
+	if v.delivery == DeliveryNotSent {
+		v.delivery = call.notSent()
+		return v
+	}
+	if !call.notification && c.current.Load() == b {
+		b.era.abandon(b, call)
+	}
+	return v
+}
+
+// resumeFailed ends a call whose stream could not be taken up again. Its
+// outcome is unknown; whether the session is gone is verified for the others.
+func (c *core) resumeFailed(b *binding, call *call, a *answer) *verdict {
+	if v := b.era.judge(b, call, a); v.session != VerdictAlive && !call.probe {
+		c.verifyLater(b)
+	}
+	return alive(a.httpError(), DeliveryUnknown)
+}

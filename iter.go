@@ -1,0 +1,197 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"iter"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Collect ranges over seq and returns its items. On an error it returns the items that came before it
+// together with the error.
+//
+//	tools, err := mcpclient.Collect(session.Tools(ctx))
+func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	var items []T
+	for item, err := range seq {
+		if err != nil {
+			return items, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+// listing is one of the protocol's lists. P is the wire form of a page of it, T that of an item.
+type listing[T, P any] struct {
+	method string
+	kind   string                                      // what logs call an item
+	open   func(*P) (items itemList[T], cursor string) // takes a page apart
+	key    func(*T) string                             // what the server knows an item by; one without it is of no use
+}
+
+// all is the one pagination loop (protocol section "Pagination"). It asks for a page only when the
+// items before it have been taken, so leaving the loop sends nothing more.
+func (l *listing[T, P]) all(ctx context.Context, s *Session, options []CallOption) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		w := walk{maxPages: s.maxPages(), restarts: s.repeats(), seed: maphash.MakeSeed()}
+		for {
+			c := w.nextCall(l.method, options)
+			page, err := l.page(ctx, s, c)
+			if err != nil && w.restart(err) {
+				continue
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			items, cursor := l.open(page)
+			for _, reason := range items.unreadable {
+				s.skipped(l.kind, reason)
+			}
+			for _, item := range items.readable {
+				key := l.key(item)
+				if key == "" {
+					s.skipped(l.kind, errNameless)
+				} else if w.isNew(key, cursor != "") && !yield(item, nil) {
+					return
+				}
+			}
+			if cursor == "" { // absent, or how some servers write the end
+				return
+			}
+			if err := w.advance(c, cursor); err != nil {
+				yield(nil, c.failed(fail(err, DeliveryAnswered)))
+				return
+			}
+		}
+	}
+}
+
+// page performs one call of a walk. Unlike request it leaves the call to its caller, who needs to know which session answered.
+func (l *listing[T, P]) page(ctx context.Context, s *Session, c *call) (*P, error) {
+	raw, err := s.do(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	page, err := decodeResult[P](raw)
+	if err != nil {
+		return nil, c.failed(fail(err, DeliveryAnswered))
+	}
+	return page, nil
+}
+
+var errNameless = errors.New("it has nothing to be called by")
+
+// maxRestarts bounds how often one walk starts over. Every restart is the answer to a further loss of the
+// session, so this ends a walk only where the server loses one after the other.
+const maxRestarts = 16
+
+// walk is the state of one pass over a list.
+type walk struct {
+	maxPages int
+	restarts bool // the policy lets the walk go on after a loss
+	seed     maphash.Seed
+
+	cursor     string // of the next page, "" for the first one
+	generation uint64 // of the session that gave the cursor
+	pages      int    // read in this round
+	cursors    map[uint64]struct{}
+
+	round   int            // how often the walk has started over
+	lost    uint64         // the generation that the last restart left behind
+	yielded map[string]int // key -> the round that yielded it
+}
+
+// nextCall is the request for the next page. A cursor means nothing to another session than the one that gave it (protocol
+// section "Pagination"), so the call names that one's generation.
+func (w *walk) nextCall(method string, options []CallOption) *call {
+	c := &call{method: method, options: options}
+	if w.cursor != "" {
+		c.cursor, c.generation, c.params = true, w.generation, cursorParams{w.cursor}
+	}
+	return c
+}
+
+type cursorParams struct {
+	Cursor string `json:"cursor"`
+}
+
+// restart reports whether the walk goes on from the first page after err: the session is lost, and the
+// cursor with it. It does so once for each generation that it has read from.
+func (w *walk) restart(err error) bool {
+	if w.cursor == "" || !w.restarts || w.round >= maxRestarts || w.generation <= w.lost || !errors.Is(err, ErrSessionInvalid) {
+		return false
+	}
+	w.lost = w.generation
+	w.round++
+	w.cursor, w.pages, w.cursors = "", 0, nil
+	return true
+}
+
+// isNew reports whether an item is to be yielded: not if an earlier round has done so. That a server lists
+// a key twice in one round is its own business. What the last page yields (more is false) need not be
+// remembered, since no restart can follow.
+func (w *walk) isNew(key string, more bool) bool {
+	if round, known := w.yielded[key]; known {
+		return round == w.round
+	}
+	if more && w.restarts {
+		if w.yielded == nil {
+			w.yielded = make(map[string]int)
+		}
+		w.yielded[key] = w.round
+	}
+	return true
+}
+
+// advance moves on to the page at cursor, which c has brought. It fails where the list would not end: at
+// a cursor that this round has followed before, and after maxPages pages.
+func (w *walk) advance(c *call, cursor string) error {
+	w.pages++
+	if w.pages >= w.maxPages {
+		return &LimitError{What: "the number of pages of one list (Limits.Pages)", Limit: int64(w.maxPages)}
+	}
+	hash := maphash.String(w.seed, cursor) // cursors may be long
+	if _, repeated := w.cursors[hash]; repeated {
+		return &ProtocolError{Reason: fmt.Sprintf("page %d of the list repeats a cursor (%d bytes): the list would never end", w.pages, len(cursor))}
+	}
+	if w.cursors == nil {
+		w.cursors = make(map[uint64]struct{})
+	}
+	w.cursors[hash] = struct{}{}
+	w.cursor, w.generation = cursor, c.generation
+	return nil
+}
+
+// itemList decodes the items of a page one by one, so that a malformed one costs only itself.
+type itemList[T any] struct {
+	readable   []*T
+	unreadable []error // why items were left out
+}
+
+func (l *itemList[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() != '[' {
+		return decodeFrom(dec, &[]*T{}) // null is an empty list, all else fails, and says why
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for i := 0; dec.PeekKind() != ']'; i++ {
+		raw, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		item := new(T)
+		if err := decode(raw, item); err != nil {
+			l.unreadable = append(l.unreadable, fmt.Errorf("item %d: %w", i, err))
+			continue
+		}
+		l.readable = append(l.readable, item)
+	}
+	_, err := dec.ReadToken()
+	return err
+}

@@ -1,0 +1,101 @@
+package mcpclient
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+var (
+	// unmarshalOptions are the rules for everything a server sends: strict about what deceives
+	// (duplicate names, names in another case), lenient about what is only sloppy (invalid UTF-8
+	// becomes U+FFFD). They are spelled out in full because our UnmarshalJSONFrom methods may be
+	// reached from a decoder that runs under other rules, those of encoding/json for one.
+	unmarshalOptions = json.JoinOptions(json.DefaultOptionsV2(), jsontext.AllowInvalidUTF8(true))
+
+	// marshalOptions make equal values equal bytes, so that logs can be compared and a re-sent call
+	// carries what it carried before.
+	marshalOptions = json.JoinOptions(json.DefaultOptionsV2(), json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+)
+
+// decodeResult decodes the result of an answer, once. The error is a *ProtocolError.
+func decodeResult[T any](raw jsontext.Value) (*T, error) {
+	result := new(T)
+	if err := json.Unmarshal(raw, result, unmarshalOptions); err != nil {
+		return nil, &ProtocolError{Reason: "the result does not have the form its method asks for", Err: err}
+	}
+	return result, nil
+}
+
+// marshalParams encodes the params of a request. Raw JSON goes as it is, after one check; every other
+// value may be the user's, so it goes through encoding/json and keeps that package's meaning. The
+// result is nil where there are no params: nil, empty raw JSON, and whatever encodes as null.
+func marshalParams(params any) (jsontext.Value, error) {
+	if checked, ok := params.(checkedParams); ok {
+		return jsontext.Value(checked), nil
+	}
+	return encodeObject("params", params)
+}
+
+// checkedParams are params that need no check any more.
+type checkedParams jsontext.Value
+
+// marshalArguments encodes the arguments of a tool call as marshalParams does, but what stands for "none"
+// becomes an empty object: servers of every make take it, and not all take an absent member.
+func marshalArguments(args any) (jsontext.Value, error) {
+	raw, err := encodeObject("arguments", args)
+	if err == nil && raw == nil {
+		raw = jsontext.Value("{}")
+	}
+	return raw, err
+}
+
+func encodeObject(what string, v any) (jsontext.Value, error) {
+	raw, isRaw := rawJSON(v)
+	if !isRaw {
+		var buf bytes.Buffer
+		enc := stdjson.NewEncoder(&buf)
+		enc.SetEscapeHTML(false) // the reader is a server, not a browser
+		if err := enc.Encode(v); err != nil {
+			return nil, fmt.Errorf("%s cannot be encoded: %w", what, err)
+		}
+		raw = bytes.TrimSuffix(buf.Bytes(), []byte("\n")) // the encoder's own
+	}
+	text := bytes.TrimSpace(raw)
+	if len(text) == 0 || string(text) == "null" {
+		return nil, nil
+	}
+	if err := checkObject(what, text); err != nil {
+		return nil, err
+	}
+	return raw, nil
+}
+
+// rawJSON reports whether v is JSON text already. Two assertions instead of one type switch: the two
+// types are one where encoding/json is built on its version 2, and the switch would not compile there.
+func rawJSON(v any) (jsontext.Value, bool) {
+	if raw, ok := v.(stdjson.RawMessage); ok {
+		return jsontext.Value(raw), true
+	}
+	raw, ok := v.(jsontext.Value)
+	return raw, ok
+}
+
+// checkObject makes sure that text is one valid JSON object. A duplicate name is refused: two readers of
+// one text may pick different values, so what a guard has approved need not be what the server runs.
+func checkObject(what string, text jsontext.Value) error {
+	const quoted = 64 // bytes of the caller's text to repeat
+	head := text[:min(len(text), quoted)]
+	switch valid := text.IsValid(jsontext.AllowInvalidUTF8(true)); {
+	case valid && text.Kind() == '{':
+		return nil
+	case valid:
+		return fmt.Errorf("%s must be a JSON object, not %q", what, head)
+	default:
+		cause := decode(text, new(jsontext.Value)) // says what IsValid does not
+		return fmt.Errorf("%s are not valid JSON: %w, in %q", what, cause, head)
+	}
+}

@@ -1,0 +1,110 @@
+package mcptest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+)
+
+// deliver writes what out collects: as a JSON body if that is the server's
+// habit and nothing but answers come, else as a stream.
+func (x *exchange) deliver(out *stream) {
+	if !x.streamed && !x.server.config.streamed {
+		events, plain := out.answers(x.ctx)
+		if x.ctx.Err() != nil {
+			x.cut()
+		}
+		if plain {
+			x.writeAnswers(events)
+			return
+		}
+	}
+	x.stream(out, 0)
+}
+
+func (x *exchange) writeAnswers(events []event) {
+	var body []byte
+	for i, ev := range events {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, ev.data...)
+	}
+	switch {
+	case len(events) == 0: // the client has cancelled: nothing is owed to it
+		x.writeBody(http.StatusNoContent, "", nil)
+		return
+	case x.inArray():
+		body = append(append([]byte{'['}, body...), ']')
+	}
+	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	x.writeBody(http.StatusOK, mediaJSON, body)
+}
+
+// stream writes the events of out from the given one on, each as it comes,
+// until out ends or a fault or the polling interval ends the response.
+func (x *exchange) stream(out *stream, from int) {
+	config := &x.server.config
+	x.w.Header().Set("Content-Type", mediaStream)
+	x.w.Header().Set("Cache-Control", "no-cache")
+	x.w.WriteHeader(http.StatusOK)
+	if config.retry > 0 {
+		x.send("retry: " + strconv.FormatInt(config.retry.Milliseconds(), 10) + "\n\n")
+	} else {
+		x.send("") // the header must not wait for the first event
+	}
+
+	ctx := x.ctx
+	if config.poll > 0 && config.resumable {
+		poll, cancel := context.WithTimeout(ctx, config.poll)
+		defer cancel()
+		ctx = poll
+	}
+	for i := 0; i != x.breakAfter; i++ {
+		ev, ok := out.next(ctx, from+i)
+		if !ok {
+			x.finish(ctx)
+			return
+		}
+		if ev.answer {
+			x.ready()
+		}
+		x.send(x.frame(out, from+i, ev))
+	}
+	if x.breakHard {
+		x.cut()
+	}
+}
+
+// finish is reached when no further event comes. A response whose client has
+// left, or whose server is being closed, must not look complete.
+func (x *exchange) finish(ctx context.Context) {
+	if x.hold && ctx.Err() == nil {
+		<-x.ctx.Done()
+	}
+	if x.ctx.Err() != nil {
+		x.cut()
+	}
+}
+
+// frame encodes an event. JSON as it is written here holds no line breaks; what
+// a fault has made of it may, and is sent on.
+func (x *exchange) frame(out *stream, i int, ev event) string {
+	text := ""
+	if x.server.config.resumable {
+		text = "id: " + out.eventID(i) + "\n"
+	}
+	if ev.data != nil {
+		text = "event: message\n" + text
+	}
+	return text + "data: " + string(ev.data) + "\n\n"
+}
+
+// send writes a piece of a stream and flushes it. A client that has left ends the exchange.
+func (x *exchange) send(text string) {
+	_, err := x.w.Write([]byte(text))
+	if err = errors.Join(err, http.NewResponseController(x.w).Flush()); err != nil {
+		x.cut()
+	}
+}

@@ -1,0 +1,177 @@
+package mcptest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/holdfast-mcp/mcpclient"
+	"github.com/holdfast-mcp/mcpclient/internal/jsonrpc"
+)
+
+const (
+	methodInitialize = "initialize"
+
+	// The only version that knows arrays of messages (JSON-RPC batches).
+	versionWithArrays = "2025-03-26"
+)
+
+// dispatch executes one request. Its error is a *mcpclient.RPCError, or
+// becomes an internal error.
+func (c *call) dispatch(ctx context.Context) (any, error) {
+	switch c.message.Method {
+	case methodInitialize:
+		return c.introduce()
+	case "ping":
+		return struct{}{}, nil
+	case "tools/list":
+		return c.listTools()
+	case "tools/call":
+		return c.callTool(ctx)
+	case "resources/list":
+		return c.listResources()
+	case "resources/templates/list":
+		return c.listTemplates()
+	case "resources/read":
+		return c.readResource(ctx)
+	case "resources/subscribe":
+		return c.subscribe(true)
+	case "resources/unsubscribe":
+		return c.subscribe(false)
+	case "prompts/list":
+		return c.listPrompts()
+	case "prompts/get":
+		return c.getPrompt(ctx)
+	case "completion/complete":
+		return c.complete(ctx)
+	case "logging/setLevel":
+		return c.setLogLevel()
+	default:
+		return c.extension(ctx)
+	}
+}
+
+// MethodHandler executes a request of a method that the protocol does not
+// define. Its result is anything that encoding/json encodes as an object; nil
+// stands for an empty one. An error that is a *[mcpclient.RPCError] is the
+// answer; any other becomes an internal error with its text.
+type MethodHandler func(ctx context.Context, params json.RawMessage) (result any, err error)
+
+// AddMethod adds a method that the protocol does not define, or replaces it.
+func (s *Server) AddMethod(method string, h MethodHandler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.features.methods[method] = h
+}
+
+func (c *call) extension(ctx context.Context) (any, error) {
+	c.server.mu.Lock()
+	h, known := c.server.features.methods[c.message.Method]
+	c.server.mu.Unlock()
+	if !known {
+		return nil, &mcpclient.RPCError{Code: codeNoMethod, Message: "Method not found"}
+	}
+	result, err := h(ctx, json.RawMessage(c.message.Params))
+	if err != nil || result == nil {
+		return struct{}{}, err
+	}
+	raw, err := json.Marshal(result)
+	return json.RawMessage(raw), err
+}
+
+type openingParams struct {
+	ProtocolVersion string          `json:"protocolVersion"`
+	Capabilities    json.RawMessage `json:"capabilities"`
+	ClientInfo      json.RawMessage `json:"clientInfo"`
+}
+
+// negotiate returns the version to speak with a client that asks for the given one.
+func (s *Server) negotiate(version string) string {
+	if slices.Contains(s.config.versions, version) {
+		return version
+	}
+	return s.config.versions[0]
+}
+
+func isInitialize(m jsonrpc.Message) bool { return m.IsRequest() && m.Method == methodInitialize }
+
+// initialize opens a session (protocol 2025-11-25, lifecycle,
+// "Initialization"). The answer alone carries the session id.
+func (x *exchange) initialize() {
+	s := x.server
+	if x.inArray() {
+		x.refuse(http.StatusBadRequest, codeInvalidRequest, "Invalid Request: initialize must not be part of an array")
+		return
+	}
+	if x.request.Session != "" && !s.config.sessionless {
+		if _, known := x.session(); known {
+			x.refuse(http.StatusBadRequest, codeInvalidRequest, "Invalid Request: Server already initialized")
+		}
+		return
+	}
+	var params openingParams
+	m := &x.messages[0]
+	if err := decode(m.Params, &params); err != nil || params.ProtocolVersion == "" || !isObject(params.Capabilities) || !isObject(params.ClientInfo) {
+		x.refuse(http.StatusBadRequest, codeInvalidParams, "Invalid params: initialize needs protocolVersion, capabilities and clientInfo")
+		return
+	}
+	s.mu.Lock()
+	s.sessions.initializes++
+	sess := s.sessions.shared
+	if !s.config.sessionless {
+		sess = s.sessions.openLocked()
+		sess.version, sess.client, sess.offers = s.negotiate(params.ProtocolVersion), params.ClientInfo, params.Capabilities
+		x.w.Header().Set(headerSession, sess.id)
+	}
+	s.ledger.wakeLocked()
+	s.mu.Unlock()
+	x.execute(sess, []*jsonrpc.Message{m})
+}
+
+// notified takes in a notification. Unknown ones are ignored, as JSON-RPC asks.
+func (s *Server) notified(sess *session, m *jsonrpc.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch m.Method {
+	case "notifications/initialized":
+		sess.initialized = true
+	case "notifications/cancelled":
+		var params struct {
+			RequestID json.RawMessage `json:"requestId"`
+		}
+		if err := decode(m.Params, &params); err != nil || params.RequestID == nil {
+			return
+		}
+		s.ledger.cancelled = append(s.ledger.cancelled, string(params.RequestID))
+		if c, running := sess.inFlight[string(params.RequestID)]; running && c.message.Method != methodInitialize {
+			c.cancel(errCancelled)
+		}
+	}
+	s.ledger.wakeLocked()
+}
+
+func (c *call) setLogLevel() (any, error) {
+	var params struct {
+		Level mcpclient.LogLevel `json:"level"`
+	}
+	if err := decode(c.message.Params, &params); err != nil {
+		return nil, err
+	}
+	if severity(params.Level) < 0 {
+		return nil, invalidParams(fmt.Sprintf("Invalid log level: %q", params.Level))
+	}
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	c.session.logLevel = params.Level
+	return struct{}{}, nil
+}
+
+// severity orders the levels; -1 is none of them.
+func severity(level mcpclient.LogLevel) int {
+	return slices.Index([]mcpclient.LogLevel{
+		mcpclient.LogDebug, mcpclient.LogInfo, mcpclient.LogNotice, mcpclient.LogWarning,
+		mcpclient.LogError, mcpclient.LogCritical, mcpclient.LogAlert, mcpclient.LogEmergency,
+	}, level)
+}

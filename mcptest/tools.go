@@ -1,0 +1,232 @@
+package mcptest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/holdfast-mcp/mcpclient"
+)
+
+// ToolHandler executes a tool. A nil result is an empty one. An error that is
+// a *[mcpclient.RPCError] is answered as that JSON-RPC error, as for a tool
+// that does not exist; any other becomes a result with IsError set and its text.
+//
+// The context ends when the client cancels the call or its session ends, when
+// the server is closed, and, unless the server is [Resumable], when the
+// connection is gone. Handlers run at the same time and must return when their
+// context ends: Close waits for them.
+type ToolHandler func(ctx context.Context, req *ToolRequest) (*mcpclient.ToolResult, error)
+
+// ToolRequest is one call of a tool. Its methods may be used until the handler returns.
+type ToolRequest struct {
+	Name      string
+	Arguments json.RawMessage // as sent; nil if there were none
+	Session   string          // session id, "" on a server without sessions
+	Meta      mcpclient.Meta
+
+	call *call
+}
+
+// Decode stores the arguments in v, as encoding/json does. Without arguments it does nothing.
+func (r *ToolRequest) Decode(v any) error {
+	if r.Arguments == nil {
+		return nil
+	}
+	return json.Unmarshal(r.Arguments, v)
+}
+
+// Progress sends notifications/progress, if the caller asked for it. A total
+// of 0 and an empty message are left out.
+func (r *ToolRequest) Progress(progress, total float64, message string) {
+	token, asked := r.Meta["progressToken"]
+	if !asked {
+		return
+	}
+	r.Notify("notifications/progress", struct {
+		Token    json.RawMessage `json:"progressToken"`
+		Progress float64         `json:"progress"`
+		Total    float64         `json:"total,omitempty"`
+		Message  string          `json:"message,omitempty"`
+	}{token, progress, total, message})
+}
+
+// Log sends notifications/message, unless the client has set a higher level
+// for its session. data is anything that encoding/json can encode.
+func (r *ToolRequest) Log(level mcpclient.LogLevel, data any) {
+	r.call.server.mu.Lock()
+	wanted := severity(r.call.session.logLevel)
+	r.call.server.mu.Unlock()
+	if severity(level) < wanted {
+		return
+	}
+	r.Notify("notifications/message", map[string]any{"level": level, "logger": "mcptest", "data": data})
+}
+
+// Notify sends a notification in front of the answer, which makes the answer a
+// stream. params is anything that encoding/json encodes as an object; nil sends none.
+func (r *ToolRequest) Notify(method string, params any) { r.call.notify(method, mustEncode(params)) }
+
+// Ask sends the client a request in front of the answer and returns its
+// result. The error is a *[mcpclient.RPCError] if the client answered with
+// one, else that of ctx.
+func (r *ToolRequest) Ask(ctx context.Context, method string, params any) (json.RawMessage, error) {
+	return r.call.ask(ctx, method, mustEncode(params))
+}
+
+// Text returns a result of one text.
+func Text(s string) *mcpclient.ToolResult {
+	return &mcpclient.ToolResult{Content: []mcpclient.Content{&mcpclient.Text{Text: s}}}
+}
+
+type tool struct {
+	mcpclient.Tool
+	handler ToolHandler
+}
+
+// AddTool adds a tool, or replaces the one of this name. Without an
+// InputSchema it takes any object.
+func (s *Server) AddTool(t mcpclient.Tool, h ToolHandler) {
+	if len(t.InputSchema) == 0 {
+		t.InputSchema = json.RawMessage(`{"type":"object"}`)
+	}
+	s.mu.Lock()
+	s.features.tools.set(t.Name, tool{t, h})
+	s.mu.Unlock()
+	s.Broadcast("notifications/tools/list_changed", nil)
+}
+
+// RemoveTool removes a tool, if it is there.
+func (s *Server) RemoveTool(name string) {
+	s.mu.Lock()
+	s.features.tools.remove(name)
+	s.mu.Unlock()
+	s.Broadcast("notifications/tools/list_changed", nil)
+}
+
+func (c *call) listTools() (any, error) {
+	tools, next, err := page(c, &c.server.features.tools)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]mcpclient.Tool, len(tools))
+	for i, t := range tools {
+		list[i] = t.Tool
+	}
+	return struct {
+		Tools []mcpclient.Tool `json:"tools"`
+		Next  string           `json:"nextCursor,omitzero"`
+	}{list, next}, nil
+}
+
+func (c *call) callTool(ctx context.Context) (any, error) {
+	var params struct {
+		Name      string          `json:"name"`
+		Arguments json.RawMessage `json:"arguments"`
+		Meta      mcpclient.Meta  `json:"_meta"`
+	}
+	if err := decode(c.message.Params, &params); err != nil {
+		return nil, err
+	}
+	if params.Arguments != nil && !isObject(params.Arguments) {
+		return nil, invalidParams("Invalid params: arguments must be an object")
+	}
+	s := c.server
+	s.mu.Lock()
+	t, known := s.features.tools.get(params.Name)
+	if known {
+		s.executedLocked(Execution{
+			Time:      time.Now(),
+			Tool:      params.Name,
+			Arguments: params.Arguments,
+			Session:   c.session.id,
+			Nonce:     nonce(params.Meta, params.Arguments),
+		})
+	}
+	s.mu.Unlock()
+	if !known {
+		return nil, invalidParams(fmt.Sprintf("Unknown tool: %s", params.Name))
+	}
+	result, err := t.handler(ctx, &ToolRequest{
+		Name: params.Name, Arguments: params.Arguments, Session: c.session.id, Meta: params.Meta, call: c,
+	})
+	var rpc *mcpclient.RPCError
+	switch {
+	case errors.As(err, &rpc):
+		return nil, rpc
+	case err != nil:
+		failed := Text(err.Error())
+		failed.IsError = true
+		return failed, nil
+	case result == nil:
+		return &mcpclient.ToolResult{}, nil
+	}
+	return result, nil
+}
+
+// executedLocked enters an execution into the ledger and keeps [ForgetEvery]'s promise.
+func (s *Server) executedLocked(e Execution) {
+	s.ledger.executionLocked(e)
+	if n := s.config.forgetEvery; n > 0 && s.ledger.executed%n == 0 {
+		s.forgetLocked()
+	}
+}
+
+func nonce(meta mcpclient.Meta, arguments json.RawMessage) string {
+	raw := meta["nonce"]
+	if raw == nil {
+		var members struct {
+			Nonce json.RawMessage `json:"nonce"`
+		}
+		if err := decode(jsontext.Value(arguments), &members); err != nil {
+			return ""
+		}
+		raw = members.Nonce
+	}
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return text
+	}
+	return string(raw)
+}
+
+func (s *Server) addDefaultTools() {
+	s.AddTool(mcpclient.Tool{
+		Name:        "echo",
+		Description: "Returns the argument text, and all arguments as structured content.",
+		InputSchema: json.RawMessage(`{"type":"object","properties":{"text":{"type":"string"}}}`),
+	}, echo)
+	s.AddTool(mcpclient.Tool{
+		Name:         "add",
+		Description:  "Adds two numbers.",
+		InputSchema:  json.RawMessage(`{"type":"object","properties":{"a":{"type":"number"},"b":{"type":"number"}},"required":["a","b"]}`),
+		OutputSchema: json.RawMessage(`{"type":"object","properties":{"sum":{"type":"number"}},"required":["sum"]}`),
+	}, add)
+}
+
+func echo(_ context.Context, req *ToolRequest) (*mcpclient.ToolResult, error) {
+	var arguments struct {
+		Text string `json:"text"`
+	}
+	if err := req.Decode(&arguments); err != nil {
+		return nil, err
+	}
+	result := Text(arguments.Text)
+	result.Structured = req.Arguments
+	return result, nil
+}
+
+func add(_ context.Context, req *ToolRequest) (*mcpclient.ToolResult, error) {
+	var terms struct{ A, B float64 }
+	if err := req.Decode(&terms); err != nil {
+		return nil, err
+	}
+	sum := mustEncode(map[string]float64{"sum": terms.A + terms.B})
+	result := Text(string(sum))
+	result.Structured = sum
+	return result, nil
+}

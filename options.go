@@ -1,0 +1,176 @@
+package mcpclient
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+)
+
+// CallOption changes one call.
+type CallOption func(*callSettings)
+
+// callSettings is what the options of one call come to.
+type callSettings struct {
+	progress func(Progress)
+	token    string // the progress token, if progress is set
+	logs     func(LogMessage)
+	minLevel LogLevel
+	idle     time.Duration
+	header   http.Header
+	meta     map[string]any
+}
+
+// Progress is one sign of progress of a call.
+type Progress struct {
+	Progress float64 // grows with each notification; its unit is the server's
+	Total    float64 // 0: not known
+	Message  string
+}
+
+// WithProgress asks the server for progress and hands it to f. f usually runs
+// in the goroutine of the call, but servers may report on another call's reply:
+// then it runs there, so f must be safe for concurrent use. It is not called
+// after the call has returned. A server need not report anything.
+func WithProgress(f func(Progress)) CallOption {
+	return func(s *callSettings) { s.progress = f }
+}
+
+// WithLogs hands the log messages that the server sends on the reply of this
+// call, at level or above, to f, in the goroutine of the call.
+func WithLogs(level LogLevel, f func(LogMessage)) CallOption {
+	return func(s *callSettings) { s.minLevel, s.logs = level, f }
+}
+
+// WithIdleTimeout fails the call with [ErrIdleTimeout] when the server gives no
+// sign of life for d: no progress, no log message, no other message on the
+// call's reply. Each of them starts the clock anew. To bound the whole call,
+// use its context.
+func WithIdleTimeout(d time.Duration) CallOption {
+	return func(s *callSettings) { s.idle = d }
+}
+
+// WithHeader adds an HTTP header to the requests of this call. Mcp-*, Host,
+// Content-Type and Accept belong to the library and are left out. A call with
+// an Authorization header of its own may speak for another principal than the
+// one that opened the session, so its refusal concerns this call alone: it
+// never makes the session re-initialize.
+func WithHeader(key, value string) CallOption {
+	return func(s *callSettings) {
+		if s.header == nil {
+			s.header = make(http.Header)
+		}
+		s.header.Add(key, value)
+	}
+}
+
+// WithMeta sets a member of the params' _meta object. value is encoded by
+// encoding/json.
+func WithMeta(key string, value any) CallOption {
+	return func(s *callSettings) {
+		if s.meta == nil {
+			s.meta = make(map[string]any)
+		}
+		s.meta[key] = value
+	}
+}
+
+// prepare applies the options and encodes the params.
+func (c *call) prepare() error {
+	if c.invalid != nil {
+		return c.invalid
+	}
+	for _, option := range c.options {
+		if option != nil {
+			option(&c.settings)
+		}
+	}
+	if len(c.settings.header) > 0 {
+		c.header = userHeader(c.settings.header)
+	}
+	var err error
+	c.plain, err = marshalParams(c.params)
+	return err
+}
+
+// seal completes the params with _meta, after the interceptors had their say.
+func (c *call) seal() error {
+	meta := c.settings.meta
+	if c.settings.progress != nil {
+		c.settings.token = uuid.NewString()
+		withToken := map[string]any{"progressToken": c.settings.token}
+		for key, value := range meta {
+			withToken[key] = value
+		}
+		withToken["progressToken"] = c.settings.token
+		meta = withToken
+	}
+	if len(meta) == 0 {
+		c.raw = c.plain
+		return nil
+	}
+	encoded, err := stdjson.Marshal(meta)
+	if err != nil {
+		return err
+	}
+	c.raw, err = withMeta(c.plain, encoded)
+	return err
+}
+
+// withMeta puts a _meta member into params. The usual params have none, so the
+// text is spliced instead of being parsed again.
+func withMeta(params, meta jsontext.Value) (jsontext.Value, error) {
+	body := bytes.TrimSpace(params)
+	if bytes.Contains(body, []byte(`"_meta"`)) {
+		return mergeMeta(body, meta)
+	}
+	out := append([]byte(`{"_meta":`), meta...)
+	if rest := bytes.TrimSpace(bytes.TrimPrefix(body, []byte("{"))); len(rest) > 0 && rest[0] != '}' {
+		return append(append(out, ','), rest...), nil
+	}
+	return append(out, '}'), nil
+}
+
+// mergeMeta is withMeta for params that may have a _meta of their own; the
+// options of the call win.
+func mergeMeta(params, meta jsontext.Value) (jsontext.Value, error) {
+	var members map[string]jsontext.Value
+	if err := json.Unmarshal(params, &members, unmarshalOptions); err != nil {
+		return nil, err
+	}
+	merged := make(map[string]jsontext.Value)
+	if own := members["_meta"]; own.Kind() == '{' {
+		if err := json.Unmarshal(own, &merged, unmarshalOptions); err != nil {
+			return nil, err
+		}
+	}
+	if err := json.Unmarshal(meta, &merged, unmarshalOptions); err != nil {
+		return nil, err
+	}
+	var err error
+	if members["_meta"], err = json.Marshal(merged, marshalOptions); err != nil {
+		return nil, err
+	}
+	return json.Marshal(members, marshalOptions)
+}
+
+// foreign reports whether the call brought credentials of its own.
+func (c *call) foreign() bool { return c.header.Get("Authorization") != "" }
+
+// baseHeader is what goes with every request, whatever the session.
+func (c *config) baseHeader() http.Header {
+	h := c.header.Clone()
+	h.Set("Content-Type", "application/json")
+	h.Set("Accept", "application/json, text/event-stream")
+	if h.Get("Accept-Encoding") == "" {
+		h.Set("Accept-Encoding", "identity")
+	}
+	if h.Get("User-Agent") == "" {
+		h.Set("User-Agent", c.name+"/"+c.version)
+	}
+	return h
+}

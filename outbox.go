@@ -1,0 +1,83 @@
+package mcpclient
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	outboxSenders = 16
+	outboxQueue   = 256
+	// cancelTimeout bounds a notifications/cancelled, which is a courtesy.
+	cancelTimeout = 2 * time.Second
+)
+
+// letter is a message that nobody waits for.
+type letter struct {
+	binding *binding
+	body    []byte
+	timeout time.Duration
+}
+
+// outbox sends what must not hold up a caller: cancellations, and answers to
+// requests of the server. Its goroutines exist only while there is something
+// to send. What does not fit the queue is dropped and counted: a server that
+// causes more does not read it either.
+type outbox struct {
+	core *core
+
+	mu      sync.Mutex
+	queue   []*letter
+	senders int
+}
+
+// put does not block.
+func (o *outbox) put(l *letter) {
+	o.mu.Lock()
+	if len(o.queue) >= outboxQueue {
+		o.mu.Unlock()
+		o.core.counters.dropped.Add(1)
+		o.core.config.logger.Warn("mcpclient: a message to the server is dropped: too many are waiting")
+		return
+	}
+	o.queue = append(o.queue, l)
+	start := o.senders < outboxSenders
+	if start {
+		o.senders++
+	}
+	o.mu.Unlock()
+	if start && !o.core.spawn("message to the server", o.deliver) {
+		o.retire()
+	}
+}
+
+// deliver sends until the queue is empty.
+func (o *outbox) deliver() {
+	defer o.retire()
+	for l := o.take(); l != nil; l = o.take() {
+		ctx, cancel := context.WithTimeout(o.core.lifetime, l.timeout)
+		if err := l.binding.era.post(ctx, l.binding, l.body); err != nil {
+			o.core.config.logger.Debug("mcpclient: a message to the server was not accepted", "err", err)
+		}
+		cancel()
+	}
+}
+
+// take returns the next letter; nil if there is none, or nobody to send it to.
+func (o *outbox) take() *letter {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.queue) == 0 || o.core.lifetime.Err() != nil {
+		return nil
+	}
+	l := o.queue[0]
+	o.queue = o.queue[1:]
+	return l
+}
+
+func (o *outbox) retire() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.senders--
+}

@@ -1,0 +1,191 @@
+package mcpclient
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// deliveryOfFailure tells what a request that got no HTTP answer proves.
+//
+// Not written: the transport asked for a connection and never wrote the
+// request's headers (dial, DNS, TLS, a proxy that refused, a context that
+// ended while dialling): proven not sent. The hook fires before the bytes are
+// flushed, so its absence is sound.
+//
+// No hook at all: a foreign RoundTripper that does not report to
+// net/http/httptrace proves nothing by silence. Only a dial or certificate
+// error, which name the phase themselves, count as not sent.
+//
+// Everything else, first of all EOF and "connection reset": a request that was
+// executed and then cut looks the same as one that was never read. Unknown.
+func deliveryOfFailure(err error, progress *sendProgress) Delivery {
+	switch {
+	case progress.wroteHeaders.Load():
+		return DeliveryUnknown
+	case progress.askedForConn.Load():
+		return DeliveryNotSent
+	case failedBeforeHTTP(err):
+		return DeliveryNotSent
+	default:
+		return DeliveryUnknown
+	}
+}
+
+// failedBeforeHTTP recognises errors of the phases that precede the request.
+func failedBeforeHTTP(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return true
+	}
+	var unknownCA x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var verification *tls.CertificateVerificationError
+	return errors.As(err, &unknownCA) || errors.As(err, &hostname) ||
+		errors.As(err, &invalid) || errors.As(err, &verification)
+}
+
+// deliveryOfStatus tells what an HTTP status proves, where the body says
+// nothing better.
+//
+// 3xx and 4xx: the request was turned away before it was dispatched. Refused.
+//
+// 503 with Retry-After: an invitation to come again, which overloaded or
+// restarting servers and balancers send instead of dispatching. Refused.
+//
+// Other 5xx: 502 and 504 routinely follow an execution whose answer was lost,
+// 500 and 520-530 come from the middle of one. Unknown.
+//
+// 2xx: the server accepted the request; without a usable answer in the body
+// nobody knows how it ended. Unknown.
+func deliveryOfStatus(status int, header http.Header) Delivery {
+	switch {
+	case status >= 300 && status < 500:
+		return DeliveryRefused
+	case status == http.StatusServiceUnavailable && header.Get("Retry-After") != "":
+		return DeliveryRefused
+	default:
+		return DeliveryUnknown
+	}
+}
+
+// transientStatus lists the answers that may be different a moment later.
+func transientStatus(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	default:
+		return false
+	}
+}
+
+// transientHandshake reports whether a failed handshake is worth another try:
+// the network failed, the server is busy or restarting, no answer came in
+// time, or the fresh session was refused on its very first message. A definite
+// answer (wrong URL, HTML, another version, unauthorized) is not. Opening a
+// session twice harms nobody, so an unknown outcome counts as well.
+func transientHandshake(err error) bool {
+	var network *NetworkError
+	var refused *HTTPError
+	var lost *SessionError
+	switch {
+	case errors.As(err, &lost), errors.As(err, &network):
+		return true
+	case errors.As(err, &refused):
+		return transientStatus(refused.StatusCode)
+	default:
+		return false
+	}
+}
+
+// maxRetryAfter bounds how long the client follows a server's Retry-After. A
+// longer wish fails at once and leaves the decision to the caller.
+const maxRetryAfter = 60 * time.Second
+
+// parseRetryAfter reads Retry-After (RFC 9110 section 10.2.3), as seconds or as
+// a date. ok is false if the header is absent or unreadable.
+func parseRetryAfter(h http.Header, now time.Time) (wait time.Duration, ok bool) {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if value == "" {
+		return 0, false
+	}
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second, true
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	return max(0, at.Sub(now)), true
+}
+
+// retryAfterOf returns the Retry-After of the HTTP answer inside err.
+func retryAfterOf(err error) (time.Duration, bool) {
+	var refused *HTTPError
+	if !errors.As(err, &refused) {
+		return 0, false
+	}
+	return parseRetryAfter(refused.Header, time.Now())
+}
+
+// fullJitter returns a random wait in [0, base*2^n], the bound capped. Full
+// jitter spreads the clients of one restarted server best.
+func fullJitter(base time.Duration, n int, limit time.Duration) time.Duration {
+	bound := limit
+	if n < 32 && base<<n > 0 && base<<n < limit {
+		bound = base << n
+	}
+	return rand.N(bound + 1)
+}
+
+// between returns a random duration in [low, high].
+func between(low, high time.Duration) time.Duration { return low + rand.N(high-low+1) }
+
+// pause waits for d or for the end of ctx, whose error it returns.
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// repeatable lists the methods that a server may execute twice without harm
+// (by the protocol's own definition). net/http may re-send these when an idle
+// connection turns out to be dead.
+func repeatable(method string) bool {
+	switch method {
+	case "ping", "tools/list", "resources/list", "resources/templates/list", "prompts/list",
+		"resources/read", "prompts/get", "completion/complete", "logging/setLevel":
+		return true
+	default:
+		return false
+	}
+}
+
+// prompt lists the methods that a healthy server answers quickly: each of
+// their exchanges is bounded by Client.HandshakeTimeout. Tools, prompts and
+// resources may take as long as the caller's context allows.
+func prompt(method string) bool {
+	switch method {
+	case "ping", "tools/list", "resources/list", "resources/templates/list", "prompts/list", "logging/setLevel":
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,74 @@
+package mcpclient
+
+import (
+	"bytes"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/holdfast-mcp/mcpclient/internal/jsonrpc"
+)
+
+// route handles what arrives on the reply of a call and is not its answer. It
+// runs in that call's goroutine and keeps nothing of m, whose bytes are reused.
+func (c *core) route(b *binding, call *call, m *jsonrpc.Message) {
+	switch {
+	case m.IsRequest():
+		c.answerServer(b, m)
+	case m.Method == "notifications/progress":
+		c.routeProgress(m.Params)
+	case m.Method == "notifications/message":
+		call.log(m.Params)
+	}
+}
+
+// codeMethodNotFound: JSON-RPC 2.0 section 5.1.
+const codeMethodNotFound = -32601
+
+// answerServer answers a request of the server, off the caller's path. Every
+// request gets exactly one answer.
+func (c *core) answerServer(b *binding, m *jsonrpc.Message) {
+	body := jsonrpc.AppendResult(nil, m.ID, []byte("{}"))
+	if m.Method != "ping" {
+		body = jsonrpc.AppendError(nil, m.ID, &jsonrpc.Error{Code: codeMethodNotFound, Message: "method not found: this client offers no " + excerpt(m.Method)})
+	}
+	c.outbox.put(&letter{binding: b, body: body, timeout: c.config.handshakeTimeout})
+}
+
+// routeProgress finds the call by its token: a server may report on any stream.
+func (c *core) routeProgress(params jsontext.Value) {
+	var p struct {
+		Token    jsontext.Value `json:"progressToken"`
+		Progress looseFloat     `json:"progress"`
+		Total    looseFloat     `json:"total"`
+		Message  string         `json:"message"`
+	}
+	if json.Unmarshal(params, &p, unmarshalOptions) != nil {
+		return
+	}
+	var token string
+	if json.Unmarshal(bytes.Clone(p.Token), &token) != nil {
+		return // not one of ours
+	}
+	found, ok := c.progress.Load(token)
+	if !ok {
+		return // the call has ended
+	}
+	call := found.(*call)
+	call.touch()
+	call.settings.progress(Progress{Progress: p.Progress.orZero(), Total: p.Total.orZero(), Message: p.Message})
+}
+
+// log hands a log message to the call's own handler.
+func (c *call) log(params jsontext.Value) {
+	if c.settings.logs == nil {
+		return
+	}
+	var message LogMessage
+	if json.Unmarshal(params, &message, unmarshalOptions) != nil {
+		return
+	}
+	if message.Level.atLeast(c.settings.minLevel) {
+		c.settings.logs(message)
+	}
+}

@@ -1,0 +1,159 @@
+package mcpclient
+
+import (
+	"context"
+	stdjson "encoding/json"
+	"fmt"
+	"sync/atomic"
+)
+
+// ID returns the server's session id, "" if the server gave none. It is a
+// credential: do not log it.
+func (s *Session) ID() string { return s.latest().id }
+
+// Server returns what the server told about itself when the current session
+// was opened. The value is shared: do not modify it.
+func (s *Session) Server() *ServerInfo { return s.latest().server }
+
+// latest is the binding in use, or the last one that was.
+func (s *Session) latest() *binding {
+	if s.view != nil {
+		return s.view.binding
+	}
+	if b := s.core.current.Load(); b != nil {
+		return b
+	}
+	s.core.mu.Lock()
+	defer s.core.mu.Unlock()
+	return s.core.last
+}
+
+// Done returns a channel that is closed when Close or Detach has returned. The
+// loss of a session does not close it.
+func (s *Session) Done() <-chan struct{} { return s.core.done }
+
+// Err returns nil while the session is ready, the *SessionError while it is
+// lost, and ErrClosed after Close or Detach.
+func (s *Session) Err() error {
+	s.core.mu.Lock()
+	defer s.core.mu.Unlock()
+	switch s.core.state {
+	case stateClosed:
+		return ErrClosed
+	case stateLost:
+		return s.core.loss
+	default:
+		return nil
+	}
+}
+
+// Close ends the session: calls in flight fail with [ErrClosed], the server is
+// told (DELETE; that it does not answer is no error), and every goroutine of
+// the session has ended when Close returns. All of it takes
+// [Client.CloseTimeout] at most; if something of the session, such as a hook,
+// still runs then, the error names it. Further calls of Close return the same.
+func (s *Session) Close() error {
+	if s.view != nil {
+		return s.localError("close", "", ErrUnsupported)
+	}
+	if err := s.core.shut(true); err != nil {
+		return &CallError{Method: "close", Delivery: DeliveryAnswered, Err: err}
+	}
+	return nil
+}
+
+// Reinitialize opens a new session now. On a lost session it starts, or joins,
+// the handshake whatever the policy says, and does not wait for a RetryAt. On a
+// ready one it opens the new session first and then ends the old one. Any
+// number of concurrent callers open one session.
+func (s *Session) Reinitialize(ctx context.Context) error {
+	if s.view != nil {
+		return s.localError("reinitialize", "", ErrUnsupported)
+	}
+	if err := s.core.reinitialize(ctx); err != nil {
+		return atTheDoor("reinitialize", "", err)
+	}
+	return nil
+}
+
+// Ping asks the server for a sign of life.
+func (s *Session) Ping(ctx context.Context, opts ...CallOption) error {
+	_, err := s.do(ctx, &call{method: "ping", options: opts})
+	return err
+}
+
+// Request is the way out for methods that this package has no function for.
+// params, a struct, map, nil or json.RawMessage, must encode to a JSON object.
+// The result is decoded into result by encoding/json; nil discards it. A result
+// that does not fit is a *DecodeError.
+func (s *Session) Request(ctx context.Context, method string, params, result any, opts ...CallOption) error {
+	c := &call{method: method, params: params, options: opts}
+	raw, err := s.do(ctx, c)
+	if err != nil || result == nil {
+		return err
+	}
+	if err := stdjson.Unmarshal(raw, result); err != nil {
+		return c.failed(fail(&DecodeError{Raw: stdjson.RawMessage(raw), Err: err}, DeliveryAnswered))
+	}
+	return nil
+}
+
+// Notify sends a notification. It returns when the server has accepted it.
+func (s *Session) Notify(ctx context.Context, method string, params any, opts ...CallOption) error {
+	_, err := s.do(ctx, &call{method: method, params: params, options: opts, notification: true})
+	return err
+}
+
+// Stats are counts since the session was opened.
+type Stats struct {
+	Generation   uint64 // of the current session; 1 is the first
+	Calls        int64  // logical calls begun
+	Resends      int64  // refused calls that were sent again
+	Losses       int64  // sessions that the server lost
+	Initializes  int64  // handshakes that the server answered, the first one included
+	StrayAnswers int64  // answers to no request that was waiting, ignored
+	SkippedItems int64  // list items that could not be decoded
+	Dropped      int64  // cancellations and answers to the server that were not sent: queue full
+}
+
+type counters struct {
+	calls, resends, losses, initializes, strays, skipped, dropped atomic.Int64
+}
+
+// Stats returns the counts so far.
+func (s *Session) Stats() Stats {
+	n := &s.core.counters
+	return Stats{
+		Generation: s.latest().generation,
+		Calls:      n.calls.Load(), Resends: n.resends.Load(), Losses: n.losses.Load(), Initializes: n.initializes.Load(),
+		StrayAnswers: n.strays.Load(), SkippedItems: n.skipped.Load(), Dropped: n.dropped.Load(),
+	}
+}
+
+// The helpers below are what the noun files (tools.go, resources.go, ...) need
+// besides do and request.
+
+func (s *Session) repeats() bool {
+	return s.core.config.policy == ReinitializeAndRepeat && s.view == nil
+}
+
+func (s *Session) maxPages() int { return s.core.config.limits.Pages }
+
+// skipped counts and logs a list item that could not be decoded.
+func (s *Session) skipped(kind string, err error) {
+	s.core.counters.skipped.Add(1)
+	s.core.config.logger.Warn("mcpclient: a list item is left out", "kind", kind, "err", err)
+}
+
+func (s *Session) localError(method, target string, err error) error {
+	return &CallError{Method: method, Target: target, Delivery: DeliveryNotSent, Err: err}
+}
+
+// rememberLogLevel keeps the level for the sessions to come.
+func (s *Session) rememberLogLevel(level LogLevel) {
+	s.core.mu.Lock()
+	defer s.core.mu.Unlock()
+	s.core.logLevel = &level
+}
+
+var _ fmt.Stringer = SessionState{}

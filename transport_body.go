@@ -1,0 +1,146 @@
+package mcpclient
+
+import (
+	"compress/gzip"
+	"context"
+	"io"
+	"strings"
+	"time"
+)
+
+const (
+	// maxErrorBody is how much of a refusal is read and judged.
+	maxErrorBody = 64 << 10
+	// maxKeptBody is how much of a refusal stays in the error.
+	maxKeptBody = 4 << 10
+	// refusalWait bounds the wait for the body of a refusal, whose status has
+	// already told most of the story.
+	refusalWait = 5 * time.Second
+	// drainWait bounds how long a finished event stream is read to its end, so
+	// that its connection can be used again.
+	drainWait = 50 * time.Millisecond
+	// minReply is the first buffer of a reply of unknown length.
+	minReply = 4 << 10
+	// drainsToSkip is how many streams are closed at once after one that was
+	// held open.
+	drainsToSkip = 64
+)
+
+// replyBody reads the body of one reply under the limits of the client.
+type replyBody struct {
+	ctx       context.Context
+	raw       io.ReadCloser
+	decoded   io.Reader // raw, or what gunzip makes of it
+	length    int64     // of decoded, -1 if unknown
+	transport *transport
+}
+
+// decode sets up reading through the content encoding. The client asks for
+// identity; a server that compresses all the same is decoded here, so that the
+// limits count decoded bytes.
+func (b *replyBody) decode(encoding string) error {
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "", "identity":
+		b.decoded = b.raw
+		return nil
+	case "gzip", "x-gzip":
+		b.decoded, b.length = &lazyGzip{raw: b.raw}, -1
+		return nil
+	default:
+		return &ProtocolError{Reason: "content encoding " + quote(encoding) + " was not asked for"}
+	}
+}
+
+// Read implements io.Reader with the errors of this package.
+func (b *replyBody) Read(p []byte) (int, error) {
+	n, err := b.decoded.Read(p)
+	if err != nil && err != io.EOF {
+		err = b.readFailure(err)
+	}
+	return n, err
+}
+
+// readFailure types an error met while reading. The request had been accepted,
+// so its outcome is unknown.
+func (b *replyBody) readFailure(err error) error {
+	if b.ctx.Err() != nil {
+		return fail(context.Cause(b.ctx), DeliveryUnknown)
+	}
+	return fail(&NetworkError{Err: err}, DeliveryUnknown)
+}
+
+// readAll returns the whole body. An announced length saves the growing, but is
+// believed only up to one chunk: announcing costs the server nothing.
+func (b *replyBody) readAll() ([]byte, error) {
+	limit := b.transport.maxReply
+	if b.length > limit {
+		return nil, b.tooLarge()
+	}
+	var text chunkBuffer
+	text.reserve(max(b.length+1, minReply)) // one byte to spare, to meet the end without growing
+	for size := int64(0); ; {
+		n, err := b.Read(text.room())
+		text.wrote(n)
+		size += int64(n)
+		switch {
+		case size > limit:
+			return nil, b.tooLarge()
+		case err == io.EOF:
+			return text.take(), nil
+		case err != nil:
+			return nil, err
+		}
+	}
+}
+
+func (b *replyBody) tooLarge() error {
+	return fail(&LimitError{What: "the reply (Client.MaxMessageSize)", Limit: b.transport.maxReply}, DeliveryUnknown)
+}
+
+// readRefusal returns what is needed to judge a refusal: 64 KiB at most, and
+// what arrived of it in time. An error while reading changes nothing: the
+// status has been received.
+func (b *replyBody) readRefusal() []byte {
+	clock := time.AfterFunc(refusalWait, func() { b.raw.Close() })
+	defer clock.Stop()
+	text, _ := io.ReadAll(io.LimitReader(b, maxErrorBody))
+	b.discard()
+	return text
+}
+
+// discard ends the reply. Reading on to the end lets the connection be used
+// again. A server that keeps its streams open after the answer would cost the
+// wait on every call, so after one such stream the next ones are just closed.
+func (b *replyBody) discard() {
+	defer b.raw.Close()
+	if b.ctx.Err() != nil || b.transport.skipDrains.Add(-1) >= 0 {
+		return
+	}
+	b.transport.skipDrains.Store(0)
+	clock := time.AfterFunc(drainWait, func() {
+		b.transport.skipDrains.Store(drainsToSkip)
+		b.raw.Close()
+	})
+	defer clock.Stop()
+	_, _ = io.CopyN(io.Discard, b.raw, maxErrorBody)
+}
+
+// close ends the reply at once and gives up its connection.
+func (b *replyBody) close() { b.raw.Close() }
+
+// lazyGzip opens the gzip stream at the first read, since its header may come late.
+type lazyGzip struct {
+	raw io.Reader
+	zip *gzip.Reader
+}
+
+func (g *lazyGzip) Read(p []byte) (int, error) {
+	if g.zip == nil {
+		zip, err := gzip.NewReader(g.raw)
+		if err != nil {
+			return 0, err
+		}
+		g.zip = zip
+	}
+	return g.zip.Read(p)
+}

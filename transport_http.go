@@ -1,0 +1,259 @@
+package mcpclient
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// maxRedirects is how many same-origin redirects one request follows.
+const maxRedirects = 3
+
+// transport turns one POST, GET or DELETE into one reply. It knows HTTP and
+// the limits of this client, but nothing of sessions or versions.
+//
+// All fields are immutable; a transport is safe for concurrent use.
+type transport struct {
+	do       func(*http.Request) (*http.Response, error)
+	own      *http.Transport // nil if the user brought an http.Client
+	timeout  time.Duration   // http.Client.Timeout of the user's client, moved to the call
+	maxReply int64           // Client.MaxMessageSize
+
+	lastUse    *atomic.Int64 // UnixNano of the last request sent
+	skipDrains *atomic.Int32 // see replyBody.discard
+}
+
+// close gives the idle connections back. Only the session's own transport is closed.
+func (t *transport) close() {
+	if t.own != nil {
+		t.own.CloseIdleConnections()
+	}
+}
+
+// httpRequest is one HTTP exchange to be made.
+type httpRequest struct {
+	method     string
+	url        *url.URL
+	header     http.Header // complete; owned by the request
+	body       []byte      // nil for GET and DELETE
+	repeatable bool        // net/http may re-send it on a dead idle connection
+	headerWait time.Duration
+	jar        http.CookieJar // nil: no cookies
+}
+
+// httpReply is the answer to an httpRequest. Its body must be closed.
+type httpReply struct {
+	status int
+	header http.Header
+	url    *url.URL // where the answer came from, after redirects
+	body   *replyBody
+}
+
+// isEventStream, isJSON: the media type, parameters aside. An absent type
+// counts as JSON: several servers forget it, and the parser tells the rest.
+func (r *httpReply) isEventStream() bool { return r.mediaType() == "text/event-stream" }
+
+func (r *httpReply) isJSON() bool {
+	kind := r.mediaType()
+	return kind == "" || kind == "application/json" || strings.HasSuffix(kind, "+json")
+}
+
+func (r *httpReply) mediaType() string {
+	value := r.header.Get("Content-Type")
+	kind, _, err := mime.ParseMediaType(value)
+	if err != nil {
+		kind, _, _ = strings.Cut(value, ";")
+	}
+	return strings.ToLower(strings.TrimSpace(kind))
+}
+
+// succeeded reports a 2xx status.
+func (r *httpReply) succeeded() bool { return r.status >= 200 && r.status < 300 }
+
+// sendProgress records what net/http/httptrace saw of one request.
+type sendProgress struct {
+	askedForConn atomic.Bool
+	wroteHeaders atomic.Bool
+}
+
+func (p *sendProgress) observe(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:      func(string) { p.askedForConn.Store(true) },
+		WroteHeaders: func() { p.wroteHeaders.Store(true) },
+	})
+}
+
+// roundTrip makes one exchange and follows same-origin redirects. Its errors
+// are failures: typed, with their Delivery. The reply ends with ctx.
+func (t *transport) roundTrip(ctx context.Context, r *httpRequest) (*httpReply, error) {
+	for hop := 0; ; hop++ {
+		reply, err := t.exchange(ctx, r)
+		if err != nil || reply.status < 300 || reply.status > 399 || reply.status == http.StatusNotModified {
+			return reply, err
+		}
+		next, err := redirectTarget(reply, r.url, hop)
+		reply.body.discard()
+		if err != nil {
+			return nil, fail(err, DeliveryRefused)
+		}
+		followed := *r
+		followed.url = next
+		r = &followed
+	}
+}
+
+// redirectTarget returns where to repeat the request. Nothing, neither token
+// nor session id nor body, is ever sent to another origin.
+func redirectTarget(reply *httpReply, from *url.URL, hop int) (*url.URL, error) {
+	location := reply.header.Get("Location")
+	next, err := from.Parse(location)
+	if err != nil || location == "" {
+		return nil, &RedirectError{StatusCode: reply.status, Location: location}
+	}
+	keepsMethod := reply.status == http.StatusTemporaryRedirect || reply.status == http.StatusPermanentRedirect
+	if !keepsMethod || hop >= maxRedirects || next.User != nil || !sameOrigin(next, from) {
+		return nil, &RedirectError{StatusCode: reply.status, Location: next.String()}
+	}
+	next.Fragment = ""
+	return next, nil
+}
+
+// sameOrigin compares scheme, host and port (RFC 6454 section 4).
+func sameOrigin(a, b *url.URL) bool {
+	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
+}
+
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	if strings.EqualFold(u.Scheme, "https") {
+		return "443"
+	}
+	return "80"
+}
+
+func (t *transport) exchange(ctx context.Context, r *httpRequest) (*httpReply, error) {
+	t.dropStaleConns(r)
+	progress := new(sendProgress)
+	sendCtx, headersArrived := boundHeaderWait(progress.observe(ctx), r.headerWait)
+	request, err := newHTTPRequest(sendCtx, r)
+	if err != nil {
+		headersArrived()
+		return nil, fail(&NetworkError{Err: err}, DeliveryNotSent)
+	}
+	response, err := t.do(request)
+	headersArrived()
+	if err != nil {
+		return nil, t.sendFailure(sendCtx, err, progress)
+	}
+	if r.jar != nil {
+		if cookies := response.Cookies(); len(cookies) > 0 {
+			r.jar.SetCookies(r.url, cookies)
+		}
+	}
+	body := &replyBody{ctx: sendCtx, raw: response.Body, length: response.ContentLength, transport: t}
+	if err := body.decode(response.Header.Get("Content-Encoding")); err != nil {
+		body.close()
+		return nil, fail(err, deliveryOfStatus(response.StatusCode, response.Header))
+	}
+	return &httpReply{status: response.StatusCode, header: response.Header, url: r.url, body: body}, nil
+}
+
+// boundHeaderWait ends the request if no response header arrives within wait.
+// The returned function stops the clock; the body may then take its time.
+func boundHeaderWait(ctx context.Context, wait time.Duration) (context.Context, func()) {
+	if wait <= 0 {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	clock := time.AfterFunc(wait, func() { cancel(noAnswerWithin(wait)) })
+	return ctx, func() { clock.Stop() }
+}
+
+// noAnswerWithin is the error of a server that stays silent for too long.
+func noAnswerWithin(wait time.Duration) error {
+	return &NetworkError{Err: &timeoutError{wait: wait}}
+}
+
+type timeoutError struct{ wait time.Duration }
+
+func (e *timeoutError) Error() string {
+	return "no answer within " + e.wait.String() + " (Client.HandshakeTimeout): is this an MCP endpoint, and is it up?"
+}
+
+// Timeout reports true, as net.Error asks.
+func (e *timeoutError) Timeout() bool { return true }
+
+// dropStaleConns closes idle connections before a call that must not be sent
+// twice, when they have been idle so long that the server may be closing them
+// at this very moment.
+func (t *transport) dropStaleConns(r *httpRequest) {
+	now := time.Now().UnixNano()
+	last := t.lastUse.Swap(now)
+	if t.own != nil && !r.repeatable && last != 0 && time.Duration(now-last) >= idleConnTimeout {
+		t.own.CloseIdleConnections()
+	}
+}
+
+// sendFailure types an error of RoundTrip.
+func (t *transport) sendFailure(ctx context.Context, err error, progress *sendProgress) error {
+	delivery := deliveryOfFailure(err, progress)
+	if ctx.Err() != nil {
+		return fail(context.Cause(ctx), delivery)
+	}
+	var viaClient *url.Error
+	if errors.As(err, &viaClient) {
+		err = viaClient.Err // its text repeats the URL, query and all
+	}
+	if strings.Contains(err.Error(), "server response headers exceeded") {
+		// net/http has no type for this one. The server had accepted the request.
+		return fail(&LimitError{What: "the response header (Limits.ResponseHeader)", Limit: t.headerLimit()}, DeliveryUnknown)
+	}
+	return fail(&NetworkError{Err: err}, delivery)
+}
+
+func (t *transport) headerLimit() int64 {
+	if t.own != nil {
+		return t.own.MaxResponseHeaderBytes
+	}
+	return 0
+}
+
+// idempotencyHeader with an empty value list stays off the wire but lets
+// net/http repeat a POST whose idle connection turned out to be dead.
+const idempotencyHeader = "X-Idempotency-Key"
+
+func newHTTPRequest(ctx context.Context, r *httpRequest) (*http.Request, error) {
+	var body io.Reader
+	if r.body != nil {
+		body = bytes.NewReader(r.body) // a type of our own would cost a packet per request
+	}
+	request, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	request.Header = maps.Clone(r.header)
+	if r.repeatable {
+		request.Header[idempotencyHeader] = nil
+	} else if r.url.Scheme == "https" {
+		// HTTP/2 re-sends after some stream errors that prove nothing, unless
+		// it cannot rewind the body.
+		request.GetBody = nil
+	}
+	if r.jar != nil {
+		for _, cookie := range r.jar.Cookies(r.url) {
+			request.AddCookie(cookie)
+		}
+	}
+	return request, nil
+}

@@ -1,0 +1,88 @@
+package mcpclient
+
+import (
+	"context"
+)
+
+// check is the verification of one binding: is the session gone, or was it
+// only a look-alike? It is made once per binding and shared.
+type check struct {
+	binding *binding
+	done    chan struct{}
+	lost    bool // set before done is closed
+}
+
+// verify reports whether b is gone. It waits under the caller's context and
+// answers "no" if that ends first.
+func (c *core) verify(ctx context.Context, b *binding) bool {
+	v := c.verifyLater(b)
+	if v == nil {
+		return false
+	}
+	select {
+	case <-v.done:
+		return v.lost
+	case <-ctx.Done():
+		return false
+	case <-c.lifetime.Done():
+		return false
+	}
+}
+
+// verifyLater starts the verification of b, or returns the one that was made.
+// nil: the session is closed.
+func (c *core) verifyLater(b *binding) *check {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.check != nil && c.check.binding == b {
+		return c.check
+	}
+	v := &check{binding: b, done: make(chan struct{})}
+	if !c.spawnLocked("verification", func() { c.runCheck(v) }) {
+		return nil
+	}
+	if c.last == b {
+		c.check = v
+	}
+	return v
+}
+
+func (c *core) runCheck(v *check) {
+	defer close(v.done) // deferred: a hook may end this goroutine
+	method := listOffered(v.binding.server)
+	if method == "" {
+		return // nothing can be asked without side effects: the session lives
+	}
+	_, verdict := c.attempt(c.lifetime, v.binding, &call{method: method, exempt: true, probe: true})
+	switch {
+	case verdict == nil || verdict.delivery == DeliveryAnswered && verdict.session == VerdictAlive:
+	case verdict.session == VerdictLost:
+		v.lost = true
+		c.lose(v.binding, verdict.lost)
+	default:
+		c.forgetCheck(v) // no answer proves nothing: the next suspicion asks again
+	}
+}
+
+func (c *core) forgetCheck(v *check) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.check == v {
+		c.check = nil
+	}
+}
+
+// listOffered names a list that the server declared. ping would be no proof:
+// servers answer it to sessions that they have not initialized.
+func listOffered(server *ServerInfo) string {
+	switch offers := server.Capabilities; {
+	case offers.Tools != nil:
+		return "tools/list"
+	case offers.Resources != nil:
+		return "resources/list"
+	case offers.Prompts != nil:
+		return "prompts/list"
+	default:
+		return ""
+	}
+}
