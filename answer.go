@@ -145,15 +145,13 @@ func (a *answer) hint() string {
 // wrongContentType is the error of a 2xx whose body is neither JSON nor an
 // event stream, most often a web page.
 func wrongContentType(r *httpReply) error {
-	head := make([]byte, 64)
-	n, _ := r.body.Read(head)
-	r.body.discard()
+	head := r.body.readHead()
 	reason := fmt.Sprintf("the answer is %s, neither JSON nor an event stream", quote(r.mediaType()))
 	if r.mediaType() == "text/html" {
 		reason += " (a web page: is the URL an MCP endpoint, often /mcp?)"
 	}
-	if n > 0 {
-		reason += ", beginning with " + quote(string(head[:n]))
+	if len(head) > 0 {
+		reason += ", beginning with " + quote(string(head))
 	}
 	return &ProtocolError{Reason: reason}
 }

@@ -3,7 +3,9 @@ package mcpclient
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -35,7 +37,7 @@ type call struct {
 	refused    bool // an attempt was refused, and none was accepted
 	strays     int  // answers to other requests on this call's reply
 	callUUID   string
-	idleTimer  *time.Timer
+	clock      *idleClock // nil: no idle timeout
 }
 
 // callID names the call for people. It is made when somebody first asks.
@@ -62,10 +64,26 @@ func (c *call) unanswered() error {
 	return &ProtocolError{Reason: "the reply ended without an answer"}
 }
 
-// touch tells the idle timeout that the call is alive.
-func (c *call) touch() {
-	if c.idleTimer != nil {
-		c.idleTimer.Reset(c.settings.idle)
+// idleClock is the idle timeout of a call. Progress may arrive on the reply of
+// another call, so it is touched from several goroutines.
+type idleClock struct {
+	limit time.Duration
+	timer atomic.Pointer[time.Timer] // of the present attempt
+}
+
+func (c *idleClock) start(expire func()) (stop func() bool) {
+	timer := time.AfterFunc(c.limit, expire)
+	c.timer.Store(timer)
+	return timer.Stop
+}
+
+// touch tells the clock that the call is alive.
+func (c *idleClock) touch() {
+	if c == nil {
+		return
+	}
+	if timer := c.timer.Load(); timer != nil {
+		timer.Reset(c.limit)
 	}
 }
 
@@ -91,6 +109,15 @@ func (c *call) failed(err error) error {
 // atTheDoor is failed for what is not a call.
 func atTheDoor(method, target string, err error) error {
 	return (&call{method: method, target: target, attempts: 1}).failed(err)
+}
+
+// deliveryIn returns the evidence that err carries.
+func deliveryIn(err error) Delivery {
+	var f *failure
+	if errors.As(err, &f) {
+		return f.delivery
+	}
+	return DeliveryUnknown
 }
 
 // unwrapFailure takes the evidence off an error that goes out.
@@ -132,7 +159,9 @@ func (s *Session) do(ctx context.Context, c *call) (jsontext.Value, error) {
 
 // intercepted runs the interceptors around perform, the first one outermost.
 func (s *Session) intercepted(ctx context.Context, c *call) (jsontext.Value, error) {
-	seen := &Call{Method: c.method, Target: c.target, Params: []byte(c.plain), Header: c.header, Meta: c.settings.meta}
+	seen := &Call{Method: c.method, Target: c.target, Params: []byte(c.plain), Header: http.Header{}, Meta: map[string]any{}}
+	maps.Copy(seen.Header, c.header)
+	maps.Copy(seen.Meta, c.settings.meta)
 	next := func(ctx context.Context) error {
 		c.header, c.settings.meta = userHeader(seen.Header), seen.Meta
 		result, err := s.perform(ctx, c)

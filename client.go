@@ -133,7 +133,8 @@ func (c *Client) Connect(ctx context.Context, url string) (*Session, error) {
 	config := c.config()
 	config.takeUserinfo(at)
 	core := newCore(ctx, config)
-	b, err := core.connect(ctx, at)
+	core.url = at
+	b, err := core.connect(ctx)
 	if err != nil {
 		core.abort()
 		return nil, atTheDoor("connect", withoutSecrets(at.String()), err)

@@ -170,6 +170,7 @@ func (s *stream) resume() error {
 			return nil
 		}
 		if r.succeeded() {
+			defer r.body.discard()
 			return fail(wrongContentType(r), DeliveryUnknown)
 		}
 		a := newAnswer(http.MethodGet, r, s.call.id, s.binding.id)

@@ -84,7 +84,7 @@ func (e *CallError) Error() string {
 	if e.Attempts > 1 {
 		fmt.Fprintf(&b, " (sent %d times)", e.Attempts)
 	}
-	if e.Delivery == DeliveryUnknown {
+	if e.Delivery == DeliveryUnknown && e.Generation > 0 { // a handshake has nothing to act on
 		b.WriteString("; the server may have acted on it")
 	}
 	return b.String()

@@ -3,7 +3,6 @@ package mcpclient
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -80,32 +79,32 @@ func (c *core) exchange(parent context.Context, b *binding, call *call) (jsontex
 // answers at once, by the Timeout of the user's http.Client, and by the idle
 // timeout of the call.
 func (c *core) startClocks(ctx context.Context, call *call, cancel context.CancelCauseFunc) (context.Context, func()) {
-	limit := c.transport.timeout
+	limit, option := c.transport.timeout, "http.Client.Timeout"
 	if prompt(call.method) && (limit == 0 || c.config.handshakeTimeout < limit) {
-		limit = c.config.handshakeTimeout
+		limit, option = c.config.handshakeTimeout, "Client.HandshakeTimeout"
 	}
 	stopLimit := func() {}
 	if limit > 0 {
-		ctx, stopLimit = context.WithTimeoutCause(ctx, limit, noAnswerWithin(limit))
+		ctx, stopLimit = context.WithTimeoutCause(ctx, limit, noAnswerWithin(limit, option))
 	}
-	if call.settings.idle <= 0 {
+	if call.clock == nil {
 		return ctx, stopLimit
 	}
-	call.idleTimer = time.AfterFunc(call.settings.idle, func() { cancel(ErrIdleTimeout) })
+	stopClock := call.clock.start(func() { cancel(ErrIdleTimeout) })
 	return ctx, func() {
-		call.idleTimer.Stop()
+		stopClock()
 		stopLimit()
 	}
 }
 
 // await ranges over the reply until the answer to call.
 func (c *core) await(parent, ctx context.Context, b *binding, call *call, r *reply) (jsontext.Value, *verdict) {
-	notifications := 0
+	others := 0
 	for m, err := range r.messages {
 		if err != nil {
 			return nil, c.broken(parent, ctx, b, call, err)
 		}
-		call.touch()
+		call.clock.touch()
 		switch {
 		case isAnswerTo(m, call.id) && m.Err != nil:
 			v := b.era.judge(b, call, newErrorAnswer(m, call.id, b.id))
@@ -114,13 +113,14 @@ func (c *core) await(parent, ctx context.Context, b *binding, call *call, r *rep
 			return nil, alive(&ProtocolError{Reason: "the answer has neither a result nor an error"}, DeliveryUnknown)
 		case isAnswerTo(m, call.id):
 			return m.Result, nil
+		case others >= c.config.limits.Notifications:
+			return nil, alive(&LimitError{What: "the number of notifications on one reply (Limits.Notifications)", Limit: int64(c.config.limits.Notifications)}, DeliveryUnknown)
 		case m.Method == "":
+			others++
 			call.strays++
 			c.counters.strays.Add(1)
 		default:
-			if notifications++; notifications > c.config.limits.Notifications {
-				return nil, alive(&LimitError{What: "the number of notifications on one reply (Limits.Notifications)", Limit: int64(c.config.limits.Notifications)}, DeliveryUnknown)
-			}
+			others++
 			c.route(b, call, m)
 		}
 	}
@@ -145,11 +145,7 @@ func (c *core) broken(parent, ctx context.Context, b *binding, call *call, err e
 	if errors.As(err, &resume) {
 		return c.resumeFailed(b, call, resume.answer)
 	}
-	v := alive(unwrapFailure(err), DeliveryUnknown)
-	var f *failure
-	if errors.As(err, &f) {
-		v.delivery = f.delivery
-	}
+	v := alive(unwrapFailure(err), deliveryIn(err))
 	switch {
 	case parent.Err() != nil:
 		v.err = contextError(parent)

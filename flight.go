@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 )
 
@@ -178,7 +177,7 @@ func (c *core) hangUp(b *binding) {
 // a passing one.
 func (c *core) openAnew(f *flight) error {
 	for try := 0; ; try++ {
-		b, err := c.handshake(c.lifetime, f.from.endpoint, f.from.generation+1)
+		b, err := c.handshake(c.lifetime, f.from.generation+1)
 		if err == nil {
 			f.binding = b // before any hook runs: whatever comes, the server is told
 			return c.restore(b)
@@ -199,20 +198,27 @@ func (c *core) openAnew(f *flight) error {
 	}
 }
 
-// handshake opens one session.
-func (c *core) handshake(ctx context.Context, at *url.URL, generation uint64) (*binding, error) {
-	b, err := c.negotiate(ctx, at, generation)
-	if err != nil && ctx.Err() != nil {
-		return nil, fail(contextError(ctx), DeliveryUnknown)
+// handshake opens one session, at the URL that the user gave: where that one
+// redirects to may have changed since.
+func (c *core) handshake(ctx context.Context, generation uint64) (*binding, error) {
+	b, err := c.negotiate(ctx, c.url, generation)
+	switch {
+	case err == nil:
+		return b, nil
+	case c.lifetime.Err() != nil:
+		return nil, fail(ErrClosed, deliveryIn(err))
+	case ctx.Err() != nil:
+		return nil, fail(contextError(ctx), deliveryIn(err))
+	default:
+		return nil, err
 	}
-	return b, err
 }
 
 // connect opens the first session. A server that asks for patience gets it, as
 // long as the caller's deadline allows.
-func (c *core) connect(ctx context.Context, at *url.URL) (*binding, error) {
+func (c *core) connect(ctx context.Context) (*binding, error) {
 	for try := 1; ; try++ {
-		b, err := c.handshake(ctx, at, 1)
+		b, err := c.handshake(ctx, 1)
 		asked, ok := retryAfterOf(err)
 		if err == nil || !ok || !patient(ctx, err, asked, try) {
 			return b, err

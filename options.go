@@ -3,6 +3,7 @@ package mcpclient
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"maps"
 	"net/http"
 	"time"
 
@@ -34,8 +35,8 @@ type Progress struct {
 
 // WithProgress asks the server for progress and hands it to f. f usually runs
 // in the goroutine of the call, but servers may report on another call's reply:
-// then it runs there, so f must be safe for concurrent use. It is not called
-// after the call has returned. A server need not report anything.
+// then it runs there, so f must be safe for concurrent use. What arrives after
+// the call has returned is dropped. A server need not report anything.
 func WithProgress(f func(Progress)) CallOption {
 	return func(s *callSettings) { s.progress = f }
 }
@@ -92,6 +93,9 @@ func (c *call) prepare() error {
 	if len(c.settings.header) > 0 {
 		c.header = userHeader(c.settings.header)
 	}
+	if c.settings.idle > 0 {
+		c.clock = &idleClock{limit: c.settings.idle}
+	}
 	var err error
 	c.plain, err = marshalParams(c.params)
 	return err
@@ -102,12 +106,11 @@ func (c *call) seal() error {
 	meta := c.settings.meta
 	if c.settings.progress != nil {
 		c.settings.token = uuid.NewString()
-		withToken := map[string]any{"progressToken": c.settings.token}
-		for key, value := range meta {
-			withToken[key] = value
+		meta = maps.Clone(meta)
+		if meta == nil {
+			meta = make(map[string]any, 1)
 		}
-		withToken["progressToken"] = c.settings.token
-		meta = withToken
+		meta["progressToken"] = c.settings.token
 	}
 	if len(meta) == 0 {
 		c.raw = c.plain

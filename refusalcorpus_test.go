@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,16 +38,16 @@ type refusalCase struct {
 }
 
 // loadRefusals reads the whole corpus, in the order of the file names.
-func loadRefusals(t testing.TB) []refusalCase {
-	t.Helper()
+func loadRefusals(tb testing.TB) []refusalCase {
+	tb.Helper()
 	files, err := filepath.Glob(filepath.Join("testdata", "refusals", "*.http"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	cases := make([]refusalCase, 0, len(files))
 	for _, file := range files {
 		content, err := os.ReadFile(file)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		c, err := parseRefusal(content)
-		require.NoError(t, err, file)
+		require.NoError(tb, err, file)
 		c.name = strings.TrimSuffix(filepath.Base(file), ".http")
 		cases = append(cases, c)
 	}
@@ -86,10 +87,8 @@ func parseFacts(text string) (refusalCase, error) {
 	take := func(key string, allowed ...string) (string, error) {
 		value := facts[key]
 		delete(facts, key)
-		for _, a := range allowed {
-			if a == value {
-				return value, nil
-			}
+		if slices.Contains(allowed, value) {
+			return value, nil
 		}
 		return value, fmt.Errorf("%s: %q is none of %q", key, value, allowed)
 	}
@@ -156,9 +155,10 @@ func (c refusalCase) rpcError() (rpc *mcpclient.RPCError, ours bool) {
 			Data    json.RawMessage
 		}
 	}
-	if json.Unmarshal(body, &message) != nil || message.Error.Code == nil {
+	err := json.Unmarshal(body, &message)
+	e := message.Error
+	if notJSON := err != nil; notJSON || e.Code == nil {
 		return nil, false
 	}
-	e := message.Error
 	return &mcpclient.RPCError{Code: *e.Code, Message: e.Message, Data: e.Data}, string(message.ID) == strconv.FormatInt(c.id, 10)
 }

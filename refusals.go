@@ -275,7 +275,7 @@ var refusalTable = []refusalRow{
 		{status: []int{200, 400}, text: textHas("server already initialized", `duplicate "initialize"`)},
 	}},
 	{"L6", VerdictAlive, "the server refuses the protocol version or a header, not the session", []refusalSignal{
-		{status: []int{200, 400}, codes: []int64{-32020, -32021, -32022}},
+		{status: []int{400}, codes: []int64{-32020, -32021, -32022}},
 		{status: []int{400}, text: textHas("unsupported protocol version", "unsupported mcp-protocol-version")},
 	}},
 	{"L2", VerdictAlive, "the server does not know the method", []refusalSignal{
@@ -320,8 +320,8 @@ var refusalTable = []refusalRow{
 		// ContextForge, then anubis.
 		{http: http.MethodPost, status: []int{200, 400}, codes: []int64{-32002}, text: textBegins("session not found")},
 		{http: http.MethodPost, status: []int{200}, codes: []int64{-32002}, text: saysNotInitialized()},
-		{http: http.MethodPost, status: []int{200, 400}, codes: []int64{-32004}, text: textBegins("unknown session")},
-		// tower-mcp: "Session '…' not found or expired".
+		{http: http.MethodPost, status: []int{200}, codes: []int64{-32004}, text: textBegins("unknown session")},
+		// tower-mcp: "Session '…' not found or expired". With other words -32005 is a busy AWS AgentCore.
 		{http: http.MethodPost, status: []int{200, 400}, codes: []int64{-32005}, text: textHas("not found or expired")},
 		{http: http.MethodPost, status: []int{200}, codes: []int64{-32006}, text: saysMissingID()},
 		// Zilla, then the Go SDK.
@@ -378,8 +378,8 @@ var refusalTable = []refusalRow{
 	}},
 
 	{"L13", VerdictAlive, "a resource is missing, or the session of the token has ended", []refusalSignal{
-		{codes: []int64{-32002}, text: textBegins("resource not found")},
-		{codes: []int64{-32003}, text: textBegins("session expired")}, // Splunk
+		{codes: []int64{-32002}, text: textHas("resource not found")},
+		{codes: []int64{-32003}, text: textHas("session expired")}, // Splunk
 	}},
 	{"L10", VerdictAlive, "a clock ran out", []refusalSignal{
 		{codes: []int64{-32001}, text: textHas("request timed out")}, // the TypeScript SDK's client inside a gateway
@@ -392,8 +392,6 @@ var refusalTable = []refusalRow{
 	}},
 	{"L9", VerdictAlive, "the server is busy or out of reach for the moment", []refusalSignal{
 		{status: []int{429, 502, 503, 504}},
-		// AWS AgentCore: the health check failed; a machine is starting. Its -32005 is not tower-mcp's (S11).
-		{codes: []int64{-32010}},
-		{codes: []int64{-32005}, text: textHas("session operation in progress")},
+		{codes: []int64{-32010}}, // AWS AgentCore: the health check failed, or a machine is starting
 	}},
 }

@@ -15,27 +15,29 @@ import (
 
 // rowVerdicts is what each row of the table means, written down a second time: a row must not change
 // its verdict by accident.
-var rowVerdicts = map[string]mcpclient.Verdict{
-	"": mcpclient.VerdictAlive,
-
-	"S1": mcpclient.VerdictLost, "S2": mcpclient.VerdictLost, "S3": mcpclient.VerdictVerify, "S4": mcpclient.VerdictLost,
-	"S5": mcpclient.VerdictLost, "S6": mcpclient.VerdictLost, "S7": mcpclient.VerdictLost, "S8": mcpclient.VerdictLost,
-	"S9": mcpclient.VerdictLost, "S10": mcpclient.VerdictLost, "S11": mcpclient.VerdictVerify, "S12": mcpclient.VerdictLost,
-
-	"L1": mcpclient.VerdictAlive, "L2": mcpclient.VerdictAlive, "L3": mcpclient.VerdictAlive, "L4": mcpclient.VerdictAlive,
-	"L5": mcpclient.VerdictAlive, "L6": mcpclient.VerdictAlive, "L7": mcpclient.VerdictAlive, "L8": mcpclient.VerdictAlive,
-	"L9": mcpclient.VerdictAlive, "L10": mcpclient.VerdictAlive, "L11": mcpclient.VerdictAlive, "L12": mcpclient.VerdictAlive,
-	"L13": mcpclient.VerdictAlive, "L14": mcpclient.VerdictAlive,
+func rowVerdicts() map[string]mcpclient.Verdict {
+	verdicts := map[string]mcpclient.Verdict{"": mcpclient.VerdictAlive}
+	for _, row := range []string{"S1", "S2", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S12"} {
+		verdicts[row] = mcpclient.VerdictLost
+	}
+	for _, row := range []string{"S3", "S11"} {
+		verdicts[row] = mcpclient.VerdictVerify
+	}
+	for _, row := range []string{"L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "L9", "L10", "L11", "L12", "L13", "L14"} {
+		verdicts[row] = mcpclient.VerdictAlive
+	}
+	return verdicts
 }
 
 func TestRefusalCorpus(t *testing.T) {
 	cases := loadRefusals(t)
 	require.GreaterOrEqual(t, len(cases), 60)
+	verdicts := rowVerdicts()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			row, verdict := mcpclient.ClassifyRefusal(c.refusal())
 			require.Equal(t, c.row, row)
-			require.Equal(t, rowVerdicts[c.row], verdict)
+			require.Equal(t, verdicts[c.row], verdict)
 		})
 	}
 }
@@ -43,10 +45,10 @@ func TestRefusalCorpus(t *testing.T) {
 // A row or a signal that no file meets is a guess, and nobody would notice its loss.
 func TestRefusalTableIsCovered(t *testing.T) {
 	names, signals := mcpclient.RefusalSignals()
-	require.Len(t, names, len(rowVerdicts)-1, "rows of the table")
-	cases := loadRefusals(t)
+	verdicts, cases := rowVerdicts(), loadRefusals(t)
+	require.Len(t, names, len(verdicts)-1, "rows of the table")
 	for i, name := range names {
-		require.Contains(t, rowVerdicts, name)
+		require.Contains(t, verdicts, name)
 		require.NotEmpty(t, mcpclient.RefusalMeans(name), name)
 		met := make([]bool, signals[i])
 		for _, c := range cases {
@@ -112,7 +114,7 @@ func TestRefusalNeedsItsStatusCodeAndMethod(t *testing.T) {
 		teapot := c.refusal()
 		teapot.StatusCode = http.StatusTeapot
 		row, _ := mcpclient.ClassifyRefusal(teapot)
-		// S12 holds for any error status, L9, L10 and L13 for their codes.
+		// S12 holds for any error status; L9, L10 and L13 hold for their codes.
 		require.Contains(t, []string{"", "S12", "L9", "L10", "L13"}, row, "%s under status 418", c.name)
 
 		nowhere := c.refusal()
@@ -125,6 +127,64 @@ func TestRefusalNeedsItsStatusCodeAndMethod(t *testing.T) {
 			row, _ = mcpclient.ClassifyRefusal(r)
 			require.Contains(t, []string{"", "L7"}, row, "%s with another code", c.name)
 		}
+	}
+}
+
+// Nor do status, code and method alone, where the row names words.
+func TestRefusalNeedsItsWords(t *testing.T) {
+	worded := []string{"S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12", "L3", "L7", "L10", "L13"}
+	for _, c := range loadRefusals(t) {
+		r := reshaped(c.refusal(), func(string) string { return "something else" })
+		row, _ := mcpclient.ClassifyRefusal(r)
+		require.NotContains(t, worded, row, "%s with other words", c.name)
+		if c.status == http.StatusUnauthorized {
+			require.Equal(t, "L8", row, "%s with other words", c.name)
+		}
+	}
+}
+
+// The borders between rows that no known server has shown: mostly the words of an application which has
+// sessions of its own.
+func TestRefusalBorders(t *testing.T) {
+	const noRPC = -1
+	for _, c := range []struct {
+		status int
+		code   int64
+		method string
+		text   string
+		row    string
+	}{
+		{400, noRPC, "tools/call", "the tool was given an unknown session", ""},
+		{404, noRPC, "tools/call", "session of an unknown backend", "S1"},
+		{200, -32002, "tools/call", "browser session not found", ""},
+		{400, -32002, "tools/call", "Session not found", "S11"},
+		{200, -32004, "tools/call", "browser: unknown session", ""},
+		{400, -32004, "tools/call", "Unknown session", "S5"},
+		{400, -32005, "tools/call", "Session 'a' not found or expired", "S11"},
+		{200, -32600, "tools/call", "Invalid Request body", ""},
+		{200, -32600, "tools/call", "Invalid Request", "S11"},
+		{200, -32602, "tools/list", "Invalid request parameters: cursor", ""},
+		{400, 0, "tools/call", `method "tools/call" is invalid during session initialization`, "S11"},
+		{200, -32000, "tools/call", "Invalid session ID", "S11"},
+		{200, -32000, "tools/call", "browser session not found", ""},
+		{400, -32000, "tools/call", "browser session not found", ""},
+		{500, noRPC, "tools/call", "session not found", ""},
+		{503, noRPC, "tools/call", "Session not found", "S12"},
+		{500, noRPC, "tools/call", "No active SSE connection for session a", ""},
+		{400, noRPC, "tools/call", `{"error":{"reason":"Session not found"}}`, "S12"},
+		{400, noRPC, "tools/call", `["Session not found"]`, "S12"},
+		{400, noRPC, "tools/call", `"Session not found"`, "S12"},
+		{400, noRPC, "tools/call", `{"error":"browser session not found"}`, ""},
+		{400, noRPC, "tools/call", `no "session not found" here`, ""},
+	} {
+		r := mcpclient.Refusal{HTTPMethod: http.MethodPost, Method: c.method, SessionSent: true, StatusCode: c.status}
+		if c.code == noRPC {
+			r.Body = []byte(c.text)
+		} else {
+			r.RPC = &mcpclient.RPCError{Code: c.code, Message: c.text}
+		}
+		row, _ := mcpclient.ClassifyRefusal(r)
+		require.Equal(t, c.row, row, "HTTP %d, code %d: %s", c.status, c.code, c.text)
 	}
 }
 
@@ -164,6 +224,7 @@ func FuzzRefusals(f *testing.F) {
 		}
 		f.Add(r.HTTPMethod, r.Method, r.StatusCode, r.Header.Get("WWW-Authenticate"), r.Body, r.RPC != nil, code, message, r.OurID, r.SessionSent, r.Resumed)
 	}
+	verdicts := rowVerdicts()
 	f.Fuzz(func(t *testing.T, httpMethod, method string, status int, challenge string, body []byte, hasRPC bool, code int64, message string, ours, sent, resumed bool) {
 		r := mcpclient.Refusal{
 			HTTPMethod: httpMethod, Method: method, StatusCode: status, Body: body,
@@ -176,7 +237,7 @@ func FuzzRefusals(f *testing.F) {
 			r.RPC = &mcpclient.RPCError{Code: code, Message: message}
 		}
 		row, verdict := mcpclient.ClassifyRefusal(r)
-		want, known := rowVerdicts[row]
+		want, known := verdicts[row]
 		require.True(t, known, row)
 		require.Equal(t, want, verdict, row)
 		if !sent || method == "initialize" {

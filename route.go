@@ -55,7 +55,7 @@ func (c *core) routeProgress(params jsontext.Value) {
 		return // the call has ended
 	}
 	call := found.(*call)
-	call.touch()
+	call.clock.touch()
 	call.settings.progress(Progress{Progress: p.Progress.orZero(), Total: p.Total.orZero(), Message: p.Message})
 }
 

@@ -3,6 +3,7 @@ package mcpclient
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -53,6 +54,7 @@ const (
 type core struct {
 	// Immutable, or safe by themselves.
 	config    *config
+	url       *url.URL // the endpoint, as the user gave it
 	transport *transport
 	trace     tracer
 	lifetime  context.Context // ends with Close or Detach; shared work runs under it

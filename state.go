@@ -73,6 +73,7 @@ func (c *core) adopt(state SessionState) (*binding, error) {
 		return nil, err
 	}
 	c.config.takeUserinfo(at)
+	c.url = at
 	era, ok := c.eraNamed(state.Era)
 	if !ok {
 		return nil, errors.New("the state is of an era that this version does not know: " + quote(state.Era))

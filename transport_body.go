@@ -32,6 +32,7 @@ type replyBody struct {
 	raw       io.ReadCloser
 	decoded   io.Reader // raw, or what gunzip makes of it
 	length    int64     // of decoded, -1 if unknown
+	ended     bool      // all of it has been read
 	transport *transport
 }
 
@@ -54,7 +55,10 @@ func (b *replyBody) decode(encoding string) error {
 // Read implements io.Reader with the errors of this package.
 func (b *replyBody) Read(p []byte) (int, error) {
 	n, err := b.decoded.Read(p)
-	if err != nil && err != io.EOF {
+	switch {
+	case err == io.EOF:
+		b.ended = true
+	case err != nil:
 		err = b.readFailure(err)
 	}
 	return n, err
@@ -97,6 +101,15 @@ func (b *replyBody) tooLarge() error {
 	return fail(&LimitError{What: "the reply (Client.MaxMessageSize)", Limit: b.transport.maxReply}, DeliveryUnknown)
 }
 
+// readHead returns the beginning of a body that will not be used, for an error text.
+func (b *replyBody) readHead() []byte {
+	clock := time.AfterFunc(refusalWait, func() { b.raw.Close() })
+	defer clock.Stop()
+	head := make([]byte, 64)
+	n, _ := io.ReadFull(b, head)
+	return head[:n]
+}
+
 // readRefusal returns what is needed to judge a refusal: 64 KiB at most, and
 // what arrived of it in time. An error while reading changes nothing: the
 // status has been received.
@@ -113,7 +126,7 @@ func (b *replyBody) readRefusal() []byte {
 // wait on every call, so after one such stream the next ones are just closed.
 func (b *replyBody) discard() {
 	defer b.raw.Close()
-	if b.ctx.Err() != nil || b.transport.skipDrains.Add(-1) >= 0 {
+	if b.ended || b.ctx.Err() != nil || b.transport.skipDrains.Add(-1) >= 0 {
 		return
 	}
 	b.transport.skipDrains.Store(0)

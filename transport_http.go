@@ -176,19 +176,23 @@ func boundHeaderWait(ctx context.Context, wait time.Duration) (context.Context, 
 		return ctx, func() {}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	clock := time.AfterFunc(wait, func() { cancel(noAnswerWithin(wait)) })
+	clock := time.AfterFunc(wait, func() { cancel(noAnswerWithin(wait, "Client.HandshakeTimeout")) })
 	return ctx, func() { clock.Stop() }
 }
 
-// noAnswerWithin is the error of a server that stays silent for too long.
-func noAnswerWithin(wait time.Duration) error {
-	return &NetworkError{Err: &timeoutError{wait: wait}}
+// noAnswerWithin is the error of a server that stays silent for longer than an
+// option allows.
+func noAnswerWithin(wait time.Duration, option string) error {
+	return &NetworkError{Err: &timeoutError{wait: wait, option: option}}
 }
 
-type timeoutError struct{ wait time.Duration }
+type timeoutError struct {
+	wait   time.Duration
+	option string
+}
 
 func (e *timeoutError) Error() string {
-	return "no answer within " + e.wait.String() + " (Client.HandshakeTimeout): is this an MCP endpoint, and is it up?"
+	return "no answer within " + e.wait.String() + " (" + e.option + "): is this an MCP endpoint, and is it up?"
 }
 
 // Timeout reports true, as net.Error asks.
@@ -243,9 +247,10 @@ func newHTTPRequest(ctx context.Context, r *httpRequest) (*http.Request, error) 
 		return nil, err
 	}
 	request.Header = maps.Clone(r.header)
-	if r.repeatable {
+	switch {
+	case r.repeatable && request.Header[idempotencyHeader] == nil:
 		request.Header[idempotencyHeader] = nil
-	} else if r.url.Scheme == "https" {
+	case !r.repeatable && r.url.Scheme == "https":
 		// HTTP/2 re-sends after some stream errors that prove nothing, unless
 		// it cannot rewind the body.
 		request.GetBody = nil

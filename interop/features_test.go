@@ -10,8 +10,8 @@ import (
 	"github.com/holdfast-mcp/mcpclient"
 )
 
-// useEverything uses each feature of the session client once.
-func (s *stage) useEverything(ctx context.Context, t *testing.T) {
+// useFeatures uses each feature of the session client once.
+func (s *stage) useFeatures(ctx context.Context, t *testing.T) {
 	t.Helper()
 	info := s.session.Server()
 	require.NotEmpty(t, info.Name)

@@ -68,7 +68,7 @@ func scenario(t *testing.T, order int, d description) {
 	s := raise(ctx, t, d, found, row)
 	s.checkRefusal(ctx, t, "mcp-session-00000000-0000-4000-8000-000000000000", d.unknown)
 	s.connect(ctx, t)
-	s.useEverything(ctx, t)
+	s.useFeatures(ctx, t)
 	for _, running := range []int{50, 10, 25} {
 		s.loseServer(ctx, t, running)
 	}
@@ -169,6 +169,7 @@ func (s *stage) settle(t *testing.T) {
 		s.result.Protocol = version
 	}
 	s.result.Loss = fmt.Sprintf("%d %s", s.unknown.status, inWords(s.unknown))
+	s.result.Duplicates = len(seen.Duplicates())
 	s.result.Initializes = seen.Initializes[proxy.Answered]
 	s.calls.tally(s.result)
 }

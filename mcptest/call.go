@@ -62,8 +62,10 @@ func (c *call) run(parent context.Context, prefaces []func(context.Context, *cal
 		defer c.finish()
 		for _, preface := range prefaces {
 			preface(ctx, c)
+			err = context.Cause(ctx) // a client that leaves while it is asked something
 		}
-		if err = context.Cause(ctx); err == nil {
+		// A client that has left by now does not keep a server from executing.
+		if err == nil {
 			result, err = c.dispatch(ctx)
 		}
 	}

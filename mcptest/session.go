@@ -41,23 +41,23 @@ type session struct {
 	logLevel      mcpclient.LogLevel
 	subscriptions map[string]struct{}
 	inFlight      map[string]*call   // by the JSON of the request's id
-	streams       []*stream                     // those that can be resumed, oldest first
-	standalone    *stream                       // nil unless the server offers one
-	hangUp        context.CancelFunc            // ends the GET that reads standalone; nil: there is none
+	streams       []*stream          // those that can be resumed, oldest first
+	standalone    *stream            // nil unless the server offers one
+	hangUp        context.CancelFunc // ends the GET that reads standalone; nil: there is none
 }
 
 // sessions are those that the server knows. The server's mutex guards them.
 type sessions struct {
-	ctx        context.Context
-	standalone bool
-	known      map[string]*session
-	shared     *session // for a server without sessions
+	ctx         context.Context
+	standalone  bool
+	known       map[string]*session
+	shared      *session // for a server without sessions
 	initializes int
-	opened     int
-	forgotten  int
-	streams    int
-	asked      int64
-	pending    map[int64]*ask
+	opened      int
+	forgotten   int
+	streams     int
+	asked       int64
+	pending     map[int64]*ask
 }
 
 func newSessions(ctx context.Context, standalone bool) sessions {

@@ -1,0 +1,56 @@
+// Package mcptest is an MCP server for tests: real HTTP in the test's own
+// process, tools in a line or two, and every misbehaviour of deployed servers
+// on demand. It speaks the protocol versions with sessions, 2024-11-05 to
+// 2025-11-25, over Streamable HTTP, to any client.
+//
+//	srv := mcptest.New(t)
+//	session, err := mcpclient.Connect(t.Context(), srv.URL())
+//
+// New(t) is useful at once: it has the tools echo and add, and it is closed
+// with the test. [Server.AddTool], [Server.AddResource], [Server.AddPrompt]
+// and [Server.Complete] give it more. [Start] is for programs.
+//
+// # Losing the session
+//
+// [Server.ForgetSessions] makes every session unknown, as a restart or an idle
+// timeout does, and [ForgetEvery] does so again and again. What the client
+// hears then differs between servers, and [RefusalWay] chooses among the
+// answers of all that are known; [Ways] lists them. [Server.Restart] also cuts
+// the connections and ends what is being executed.
+//
+// # Faults
+//
+// A [Fault] is what goes wrong with one request. [Server.Next] queues faults,
+// each for the next request that it matches; [Server.Always] keeps one
+// standing. [Fault.On], [Fault.OnHTTP] and [Fault.When] aim it, [Fault.Times]
+// repeats it, [Combine] makes one of several:
+//
+//	srv.Next(mcptest.DropAfter().On("tools/call"))
+//	srv.Next(mcptest.Status(503, http.Header{"Retry-After": {"1"}}, "busy").Times(2))
+//	srv.Always(mcptest.Slow(time.Second).OnHTTP("DELETE"))
+//
+// Some faults answer in the server's place, so nothing is executed: [Refuse],
+// [Status], [Respond], [Redirect], [HTML], [EmptyOK], [Accepted],
+// [DropBefore], [Hang], [EndlessBody] and its like. The others execute the
+// request and answer it badly: [DropAfter], [Truncated], [Malformed],
+// [WrongID], [Rewrite], [Batch], [SetHeader], [NoAnswer], [SplitStream],
+// [HoldOpen], [BreakStream], [CutStream], [Notify], [ServerRequest],
+// [NextCursor]. [Slow] does neither; it waits. Without a fault the server
+// behaves, and holds the client to the protocol: a wrong Accept header, an
+// unknown version, or a call before notifications/initialized is refused.
+//
+// # Evidence
+//
+// [Server.Requests] is what arrived and how it was answered.
+// [Server.Executions] is the ledger of tool calls. Give each call a nonce, in
+// its _meta or among its arguments, and [Server.Repeated] proves that nothing
+// was executed twice. [Server.Initializes] and [Server.Forgotten] count
+// sessions, [Server.Cancelled] and [Server.Answers] show what the client said
+// beside its calls. [Server.Await] waits for any of it.
+//
+// # Time
+//
+// A server that is started [InMemory] works inside a testing/synctest bubble,
+// where a test of a minute's backoff takes no time. Its client must use
+// [Server.HTTPClient], and both must be closed within the bubble.
+package mcptest
