@@ -85,7 +85,7 @@ bench: ## every benchmark once, to see that it still runs
 	for m in $(filter . bench,$(MODULES)); do (cd "$$m" && $(GO) test -run '^$$' -bench . -benchtime 1x ./...); done
 
 interop: ## against real servers of other makers (needs node and python)
-	cd interop && ./install.sh && $(GO) test -count=1 -timeout 20m ./...
+	cd interop && ./install.sh && $(GO) test -count=1 -timeout 20m ./... && cat "$${MCPCLIENT_INTEROP_CACHE:-.cache}/results.md"
 
 # From source, at the versions pinned in tools/go.mod; -p=2 bounds the memory of the parallel compilers.
 $(GOLANGCI):

@@ -71,11 +71,11 @@ func redact(text []byte, secret string) []byte {
 }
 
 // ordinary is the error of a call whose session lives.
-func (a *answer) ordinary() (error, Delivery) {
+func (a *answer) ordinary() (Delivery, error) {
 	if a.rpc != nil && (a.status < 300 || a.ours && a.speaksForServer()) {
-		return a.rpc, DeliveryAnswered
+		return DeliveryAnswered, a.rpc
 	}
-	return a.httpError(), deliveryOfStatus(a.status, a.header)
+	return deliveryOfStatus(a.status, a.header), a.httpError()
 }
 
 // speaksForServer: on these statuses a gateway or a guard answers, and an

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -89,18 +90,15 @@ func (c *idleClock) touch() {
 
 // failed is the door: the one place where an error of a call gets its type.
 func (c *call) failed(err error) error {
-	var done *CallError
-	if errors.As(err, &done) && err == error(done) {
-		return err // an interceptor handed on what it was given
+	if _, ok := err.(*CallError); ok { //nolint:errorlint // only the very error: an interceptor handed on what it was given
+		return err
 	}
-	e := &CallError{Method: c.method, Target: c.target, CallID: c.callID(), Attempts: c.attempts, Generation: c.generation, Err: err}
-	var f *failure
-	switch {
-	case errors.As(err, &f):
-		e.Delivery, e.Err = f.delivery, unwrapFailure(err)
-	case done != nil:
-		e.Delivery = done.Delivery // an interceptor wrapped it
-	case c.attempts == 0:
+	e := &CallError{Method: c.method, Target: c.target, CallID: c.callID(), Attempts: c.attempts, Generation: c.generation, Err: unwrapFailure(err)}
+	if f, ok := errors.AsType[*failure](err); ok {
+		e.Delivery = f.delivery
+	} else if inner, ok := errors.AsType[*CallError](err); ok {
+		e.Delivery = inner.Delivery // an interceptor wrapped it
+	} else if c.attempts == 0 {
 		e.Delivery = DeliveryNotSent
 	}
 	return e
@@ -113,8 +111,7 @@ func atTheDoor(method, target string, err error) error {
 
 // deliveryIn returns the evidence that err carries.
 func deliveryIn(err error) Delivery {
-	var f *failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*failure](err); ok {
 		return f.delivery
 	}
 	return DeliveryUnknown
@@ -122,7 +119,7 @@ func deliveryIn(err error) Delivery {
 
 // unwrapFailure takes the evidence off an error that goes out.
 func unwrapFailure(err error) error {
-	if f, ok := err.(*failure); ok {
+	if f, ok := err.(*failure); ok { //nolint:errorlint // the outermost layer alone
 		return f.err
 	}
 	return err
@@ -172,8 +169,8 @@ func (s *Session) intercepted(ctx context.Context, c *call) (jsontext.Value, err
 		return nil
 	}
 	chain := s.core.config.interceptors
-	for i := len(chain) - 1; i >= 0; i-- {
-		inner, interceptor := next, chain[i]
+	for _, interceptor := range slices.Backward(chain) {
+		inner := next
 		next = func(ctx context.Context) error { return interceptor(ctx, seen, inner) }
 	}
 	if err := next(ctx); err != nil {
@@ -192,13 +189,16 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 	}
 	c.exempt = s.view != nil // the flight that waits for it must not wait for a place
 	if c.settings.progress != nil {
-		s.core.progress.Store(c.settings.token, c)
-		defer s.core.progress.Delete(c.settings.token)
+		s.core.progress.add(c)
+		defer s.core.progress.remove(c)
 	}
 	for {
 		b, err := s.binding(ctx)
 		if err != nil {
 			return nil, fail(err, c.notSent())
+		}
+		if c.cursor && c.generation != b.generation {
+			return nil, fail(&SessionError{Reason: "the list was begun on an older session, and its cursor means nothing to the present one"}, DeliveryNotSent)
 		}
 		result, v := s.core.attempt(ctx, b, c)
 		if v == nil {
@@ -273,13 +273,13 @@ func (s *Session) binding(ctx context.Context) (*binding, error) {
 // contextError is the error of an ended context, with its cause if the caller gave one.
 func contextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || cause == err {
+	if cause == nil || errors.Is(err, cause) {
 		return err
 	}
-	return &endedContext{err: err, cause: cause}
+	return &contextEndError{err: err, cause: cause}
 }
 
-type endedContext struct{ err, cause error }
+type contextEndError struct{ err, cause error }
 
-func (e *endedContext) Error() string   { return e.err.Error() + ": " + e.cause.Error() }
-func (e *endedContext) Unwrap() []error { return []error{e.err, e.cause} }
+func (e *contextEndError) Error() string   { return e.err.Error() + ": " + e.cause.Error() }
+func (e *contextEndError) Unwrap() []error { return []error{e.err, e.cause} }

@@ -180,8 +180,7 @@ func parseEndpoint(raw string) (*url.URL, error) {
 
 // parseCause drops the URL, which may hold a password, from the error.
 func parseCause(err error) error {
-	var parse *url.Error
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[*url.Error](err); ok {
 		return parse.Err
 	}
 	return err

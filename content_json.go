@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -22,7 +23,7 @@ const (
 // neither its neighbours nor itself.
 type contentList []Content
 
-// UnmarshalJSONFrom decodes an array, or a single block as an array of one.
+// UnmarshalJSONFrom decodes an array; anything else but null is a single block.
 func (l *contentList) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if dec.PeekKind() != '[' {
 		var block contentBlock
@@ -90,9 +91,15 @@ func newContent(kind string) Content {
 	}
 }
 
-// contentType finds the `type` of a block, "" if it has none. Nearly every server sends it first, so
-// this reads a few bytes, not the block.
+// contentType finds the `type` of a block, "" if it has none. Nearly every server sends it first, and
+// without white space: that needs no decoder.
 func contentType(raw jsontext.Value) string {
+	if rest, first := bytes.CutPrefix(raw, []byte(`{"type":"`)); first {
+		special := bytes.IndexFunc(rest, func(r rune) bool { return r == '"' || r == '\\' || r >= utf8.RuneSelf })
+		if special >= 0 && rest[special] == '"' {
+			return string(rest[:special])
+		}
+	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), unmarshalOptions)
 	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
 		return ""

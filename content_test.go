@@ -14,8 +14,6 @@ import (
 	"github.com/holdfast-mcp/mcpclient"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 // decodeBlock decodes one content block the way a tool's answer is decoded.
 func decodeBlock(t *testing.T, block string) mcpclient.Content {
 	t.Helper()
@@ -32,7 +30,7 @@ func TestContentOfEveryType(t *testing.T) {
 
 	annotations := result.Content[0].(*mcpclient.Text).Annotations
 	require.Equal(t, []string{"user", "assistant"}, annotations.Audience)
-	require.Equal(t, ptr(0.7), annotations.Priority)
+	require.Equal(t, new(0.7), annotations.Priority)
 	require.True(t, strings.HasSuffix(annotations.LastModified, "T15:00:58Z"))
 	meta := result.Content[0].(*mcpclient.Text).Meta
 	require.Equal(t, `"a-1"`, string(meta["com.example/trace"]))
@@ -46,7 +44,7 @@ func TestContentOfEveryType(t *testing.T) {
 		&mcpclient.Audio{Data: []byte("RIFF"), MIMEType: "audio/wav", Annotations: annotations, Meta: meta},
 		&mcpclient.Link{
 			URI: "file:///project/src/main.rs", Name: "main.rs", Title: "Rust main", Description: "Primary application entry point",
-			MIMEType: "text/x-rust", Size: ptr(int64(2048)), Annotations: annotations, Icons: icons, Meta: meta,
+			MIMEType: "text/x-rust", Size: new(int64(2048)), Annotations: annotations, Icons: icons, Meta: meta,
 		},
 		&mcpclient.Embedded{
 			Resource:    &mcpclient.ResourceContents{URI: "file:///project/README.md", MIMEType: "text/markdown", Text: "# Project", Meta: meta},
@@ -121,6 +119,8 @@ func TestContentListsThatAreNone(t *testing.T) {
 	var result mcpclient.ToolResult
 	require.NoError(t, stdjson.Unmarshal([]byte(`{"content":{"type":"text","text":"alone"}}`), &result))
 	require.Equal(t, "alone", result.Text())
+	require.NoError(t, stdjson.Unmarshal([]byte(`{"content":"prose"}`), &result))
+	require.Equal(t, []mcpclient.Content{&mcpclient.Unknown{Raw: stdjson.RawMessage(`"prose"`)}}, result.Content)
 	require.NoError(t, stdjson.Unmarshal([]byte(`{}`), &result))
 	require.Empty(t, result.Content)
 	encoded, err := stdjson.Marshal(&result)
@@ -131,7 +131,7 @@ func TestContentListsThatAreNone(t *testing.T) {
 // What only decorates a block must not cost the block.
 func TestContentWithSloppyDecoration(t *testing.T) {
 	require.Equal(t,
-		&mcpclient.Text{Text: "x", Annotations: &mcpclient.Annotations{Audience: []string{"user"}, Priority: ptr(1.0)}},
+		&mcpclient.Text{Text: "x", Annotations: &mcpclient.Annotations{Audience: []string{"user"}, Priority: new(1.0)}},
 		decodeBlock(t, `{"type":"text","text":"x","_meta":[],"annotations":{"audience":"user","priority":1e0}}`))
 	require.Equal(t,
 		&mcpclient.Link{URI: "u", Name: "n", Icons: []mcpclient.Icon{{Src: "s", Sizes: []string{"16x16", "32x32"}}}},

@@ -18,6 +18,8 @@ import (
 
 // sessionVersions are the protocol versions that begin with a handshake, the
 // newest first.
+//
+//nolint:gochecknoglobals // read-only
 var sessionVersions = []string{"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"}
 
 const (
@@ -86,7 +88,7 @@ func (e *sessionEra) initialize(ctx context.Context, at *url.URL, generation uin
 	if !r.succeeded() {
 		a := newAnswer(http.MethodPost, r, c.id, "")
 		a.opening = true
-		err, delivery := a.ordinary()
+		delivery, err := a.ordinary()
 		return nil, fail(err, delivery)
 	}
 	b.endpoint = r.url
@@ -194,8 +196,8 @@ func validSessionID(id string) (string, error) {
 // offeredVersions returns the versions that an error of initialize lists, nil
 // if it is no version error.
 func offeredVersions(err error) []string {
-	var rpc *RPCError
-	if !errors.As(err, &rpc) || len(rpc.Data) == 0 {
+	rpc, ok := errors.AsType[*RPCError](err)
+	if !ok || len(rpc.Data) == 0 {
 		return nil
 	}
 	var data struct {
@@ -251,7 +253,7 @@ func (e *sessionEra) judge(b *binding, c *call, a *answer) verdict {
 		}
 	}
 	v := verdict{session: r.Verdict}
-	v.err, v.delivery = a.ordinary()
+	v.delivery, v.err = a.ordinary()
 	if v.session != VerdictAlive {
 		v.lost = &SessionError{StatusCode: a.status, Reason: a.serverWords(), Signal: r.Row, Err: v.err}
 		if v.lost.Reason == "" {

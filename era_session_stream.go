@@ -176,7 +176,7 @@ func (s *stream) resume() error {
 		a := newAnswer(http.MethodGet, r, s.call.id, s.binding.id)
 		a.resumed = true
 		if !transientStatus(a.status) && a.status != http.StatusInternalServerError {
-			return &resumeRefused{answer: a}
+			return &resumeRefusedError{answer: a}
 		}
 		last = a.httpError()
 	}
@@ -213,9 +213,9 @@ func (s *stream) get() (*httpReply, error) {
 	})
 }
 
-// resumeRefused tells the session that a stream could not be taken up again.
+// resumeRefusedError tells the session that a stream could not be taken up again.
 // The call ends with an unknown outcome; whether the session is gone is for
 // the session to find out.
-type resumeRefused struct{ answer *answer }
+type resumeRefusedError struct{ answer *answer }
 
-func (e *resumeRefused) Error() string { return e.answer.httpError().Error() }
+func (e *resumeRefusedError) Error() string { return e.answer.httpError().Error() }

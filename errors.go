@@ -99,8 +99,8 @@ func (e *CallError) Unwrap() error { return e.Err }
 // arguments fail again. Use [RetryAfter] to drive a retry loop. False for
 // [ErrClosed] and for errors of other packages.
 func SafeToRetry(err error) bool {
-	var call *CallError
-	if !errors.As(err, &call) || errors.Is(err, ErrClosed) {
+	call, ok := errors.AsType[*CallError](err)
+	if !ok || errors.Is(err, ErrClosed) {
 		return false
 	}
 	return call.Delivery == DeliveryNotSent || call.Delivery == DeliveryRefused
@@ -115,17 +115,14 @@ func RetryAfter(err error) (time.Duration, bool) {
 	if !SafeToRetry(err) {
 		return 0, false
 	}
-	var session *SessionError
-	if errors.As(err, &session) {
+	if session, ok := errors.AsType[*SessionError](err); ok {
 		return session.retryAfter()
 	}
-	var refused *HTTPError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*HTTPError](err); ok {
 		wait, _ := parseRetryAfter(refused.Header, time.Now())
 		return wait, transientStatus(refused.StatusCode)
 	}
-	var network *NetworkError
-	return 0, errors.As(err, &network)
+	return 0, is[*NetworkError](err)
 }
 
 // SessionError means that the server no longer knows the session, or did not

@@ -141,9 +141,8 @@ func isAnswerTo(m *jsonrpc.Message, id int64) bool {
 // context comes first: a cancellation is never reported as a network failure.
 // If nobody waits any more for a request that may be running, the server is told.
 func (c *core) broken(parent, ctx context.Context, b *binding, call *call, err error) *verdict {
-	var resume *resumeRefused
-	if errors.As(err, &resume) {
-		return c.resumeFailed(b, call, resume.answer)
+	if refused, ok := errors.AsType[*resumeRefusedError](err); ok {
+		return c.resumeFailed(b, call, refused.answer)
 	}
 	v := alive(unwrapFailure(err), deliveryIn(err))
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -233,8 +234,8 @@ func (c *core) connect(ctx context.Context) (*binding, error) {
 // busy server, and only if the wait fits the deadline. Without a deadline three
 // tries are enough.
 func patient(ctx context.Context, err error, wait time.Duration, try int) bool {
-	var busy *HTTPError
-	if !errors.As(err, &busy) || busy.StatusCode != 429 && busy.StatusCode != 503 || wait > maxRetryAfter {
+	busy, ok := errors.AsType[*HTTPError](err)
+	if !ok || busy.StatusCode != http.StatusTooManyRequests && busy.StatusCode != http.StatusServiceUnavailable || wait > maxRetryAfter {
 		return false
 	}
 	deadline, ok := ctx.Deadline()

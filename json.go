@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+//nolint:gochecknoglobals // read-only
 var (
 	// unmarshalOptions are the rules for everything a server sends: strict about what deceives
 	// (duplicate names, names in another case), lenient about what is only sloppy (invalid UTF-8

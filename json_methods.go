@@ -8,18 +8,18 @@ import "github.com/go-json-experiment/json/jsontext"
 // a second time. The local type has no methods, so that none of them calls itself.
 
 // MarshalJSON returns the wire form.
-func (t ToolAnnotations) MarshalJSON() ([]byte, error) {
+func (a ToolAnnotations) MarshalJSON() ([]byte, error) {
 	type plain ToolAnnotations
-	return encode((*plain)(&t))
+	return encode((*plain)(&a))
 }
 
 // UnmarshalJSON decodes the wire form.
-func (t *ToolAnnotations) UnmarshalJSON(data []byte) error { return decode(data, t) }
+func (a *ToolAnnotations) UnmarshalJSON(data []byte) error { return decode(data, a) }
 
 // UnmarshalJSONFrom decodes the wire form.
-func (t *ToolAnnotations) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (a *ToolAnnotations) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	type plain ToolAnnotations
-	return decodeFrom(dec, (*plain)(t))
+	return decodeFrom(dec, (*plain)(a))
 }
 
 // MarshalJSON returns the wire form.
@@ -38,18 +38,18 @@ func (t *ToolExecution) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 // MarshalJSON returns the wire form.
-func (r ResourceTemplate) MarshalJSON() ([]byte, error) {
+func (t ResourceTemplate) MarshalJSON() ([]byte, error) {
 	type plain ResourceTemplate
-	return encode((*plain)(&r))
+	return encode((*plain)(&t))
 }
 
 // UnmarshalJSON decodes the wire form.
-func (r *ResourceTemplate) UnmarshalJSON(data []byte) error { return decode(data, r) }
+func (t *ResourceTemplate) UnmarshalJSON(data []byte) error { return decode(data, t) }
 
 // UnmarshalJSONFrom decodes the wire form.
-func (r *ResourceTemplate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (t *ResourceTemplate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	type plain ResourceTemplate
-	return decodeFrom(dec, (*plain)(r))
+	return decodeFrom(dec, (*plain)(t))
 }
 
 // MarshalJSON returns the wire form.

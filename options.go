@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
@@ -125,11 +124,14 @@ func (c *call) seal() error {
 }
 
 // withMeta puts a _meta member into params. The usual params have none, so the
-// text is spliced instead of being parsed again.
+// text is spliced: it is not parsed again, and stays byte for byte.
 func withMeta(params, meta jsontext.Value) (jsontext.Value, error) {
 	body := bytes.TrimSpace(params)
-	if bytes.Contains(body, []byte(`"_meta"`)) {
-		return mergeMeta(body, meta)
+	if bytes.Contains(body, []byte(`"_meta"`)) { // perhaps further in, or in a string
+		merged, err := mergeMeta(body, meta)
+		if err != nil || merged != nil {
+			return merged, err
+		}
 	}
 	out := append([]byte(`{"_meta":`), meta...)
 	if rest := bytes.TrimSpace(bytes.TrimPrefix(body, []byte("{"))); len(rest) > 0 && rest[0] != '}' {
@@ -138,27 +140,20 @@ func withMeta(params, meta jsontext.Value) (jsontext.Value, error) {
 	return append(out, '}'), nil
 }
 
-// mergeMeta is withMeta for params that may have a _meta of their own; the
-// options of the call win.
+// mergeMeta merges meta into the _meta that params have of their own; the
+// options of the call win. nil: they have none.
 func mergeMeta(params, meta jsontext.Value) (jsontext.Value, error) {
-	var members map[string]jsontext.Value
-	if err := json.Unmarshal(params, &members, unmarshalOptions); err != nil {
+	var object struct {
+		Meta map[string]jsontext.Value `json:"_meta,omitzero"`
+		Rest jsontext.Value            `json:",embed"`
+	}
+	if err := decode(params, &object); err != nil || object.Meta == nil {
 		return nil, err
 	}
-	merged := make(map[string]jsontext.Value)
-	if own := members["_meta"]; own.Kind() == '{' {
-		if err := json.Unmarshal(own, &merged, unmarshalOptions); err != nil {
-			return nil, err
-		}
-	}
-	if err := json.Unmarshal(meta, &merged, unmarshalOptions); err != nil {
+	if err := decode(meta, &object.Meta); err != nil {
 		return nil, err
 	}
-	var err error
-	if members["_meta"], err = json.Marshal(merged, marshalOptions); err != nil {
-		return nil, err
-	}
-	return json.Marshal(members, marshalOptions)
+	return encode(&object)
 }
 
 // foreign reports whether the call brought credentials of its own.

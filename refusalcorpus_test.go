@@ -155,9 +155,11 @@ func (c refusalCase) rpcError() (rpc *mcpclient.RPCError, ours bool) {
 			Data    json.RawMessage
 		}
 	}
-	err := json.Unmarshal(body, &message)
+	if json.Unmarshal(body, &message) != nil {
+		message.Error.Code = nil // other JSON than JSON-RPC, or none at all
+	}
 	e := message.Error
-	if notJSON := err != nil; notJSON || e.Code == nil {
+	if e.Code == nil {
 		return nil, false
 	}
 	return &mcpclient.RPCError{Code: *e.Code, Message: e.Message, Data: e.Data}, string(message.ID) == strconv.FormatInt(c.id, 10)

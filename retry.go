@@ -41,16 +41,11 @@ func deliveryOfFailure(err error, progress *sendProgress) Delivery {
 
 // failedBeforeHTTP recognises errors of the phases that precede the request.
 func failedBeforeHTTP(err error) bool {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return true
 	}
-	var unknownCA x509.UnknownAuthorityError
-	var hostname x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	var verification *tls.CertificateVerificationError
-	return errors.As(err, &unknownCA) || errors.As(err, &hostname) ||
-		errors.As(err, &invalid) || errors.As(err, &verification)
+	return is[*tls.CertificateVerificationError](err) || is[x509.UnknownAuthorityError](err) ||
+		is[x509.HostnameError](err) || is[x509.CertificateInvalidError](err)
 }
 
 // deliveryOfStatus tells what an HTTP status proves, where the body says
@@ -94,17 +89,17 @@ func transientStatus(status int) bool {
 // answer (wrong URL, HTML, another version, unauthorized) is not. Opening a
 // session twice harms nobody, so an unknown outcome counts as well.
 func transientHandshake(err error) bool {
-	var network *NetworkError
-	var refused *HTTPError
-	var lost *SessionError
-	switch {
-	case errors.As(err, &lost), errors.As(err, &network):
+	if is[*SessionError](err) || is[*NetworkError](err) {
 		return true
-	case errors.As(err, &refused):
-		return transientStatus(refused.StatusCode)
-	default:
-		return false
 	}
+	refused, ok := errors.AsType[*HTTPError](err)
+	return ok && transientStatus(refused.StatusCode)
+}
+
+// is reports whether err is, or wraps, an E.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
 
 // maxRetryAfter bounds how long the client follows a server's Retry-After. A
@@ -130,8 +125,8 @@ func parseRetryAfter(h http.Header, now time.Time) (wait time.Duration, ok bool)
 
 // retryAfterOf returns the Retry-After of the HTTP answer inside err.
 func retryAfterOf(err error) (time.Duration, bool) {
-	var refused *HTTPError
-	if !errors.As(err, &refused) {
+	refused, ok := errors.AsType[*HTTPError](err)
+	if !ok {
 		return 0, false
 	}
 	return parseRetryAfter(refused.Header, time.Now())

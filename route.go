@@ -1,7 +1,7 @@
 package mcpclient
 
 import (
-	"bytes"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -47,14 +47,13 @@ func (c *core) routeProgress(params jsontext.Value) {
 		return
 	}
 	var token string
-	if json.Unmarshal(bytes.Clone(p.Token), &token) != nil {
+	if json.Unmarshal(p.Token, &token) != nil {
 		return // not one of ours
 	}
-	found, ok := c.progress.Load(token)
+	call, ok := c.progress.find(token)
 	if !ok {
-		return // the call has ended
+		return // it has ended
 	}
-	call := found.(*call)
 	call.clock.touch()
 	call.settings.progress(Progress{Progress: p.Progress.orZero(), Total: p.Total.orZero(), Message: p.Message})
 }
@@ -71,4 +70,16 @@ func (c *call) log(params jsontext.Value) {
 	if message.Level.atLeast(c.settings.minLevel) {
 		c.settings.logs(message)
 	}
+}
+
+// progressTable finds the calls that asked for progress.
+type progressTable struct{ calls sync.Map } // token -> *call
+
+func (t *progressTable) add(c *call)    { t.calls.Store(c.settings.token, c) }
+func (t *progressTable) remove(c *call) { t.calls.Delete(c.settings.token) }
+
+func (t *progressTable) find(token string) (*call, bool) {
+	found, _ := t.calls.Load(token)
+	c, ok := found.(*call)
+	return c, ok
 }

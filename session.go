@@ -63,7 +63,7 @@ type core struct {
 	places    *semaphore.Weighted // exchanges on the wire
 	outbox    *outbox
 	ids       atomic.Int64 // JSON-RPC ids only grow, over all generations
-	progress  sync.Map     // progress token -> *call
+	progress  progressTable
 	counters  counters
 	answered  atomic.Uint64           // the newest generation that answered a call
 	current   atomic.Pointer[binding] // the hot path's copy of last; nil unless ready
@@ -75,7 +75,7 @@ type core struct {
 	flight        *flight // the handshake that all wait for
 	check         *check  // the verification of last
 	failedReopens int     // in a row
-	streak        streak
+	circuit       circuit
 	logLevel      *LogLevel
 	owned         map[string]int // the session's goroutines, by what they do
 	idle          chan struct{}  // closed when owned is empty after Close
@@ -111,10 +111,7 @@ func (c *core) lose(b *binding, why *SessionError) {
 	c.state, c.loss = stateLost, why
 	c.current.Store(nil)
 	c.counters.losses.Add(1)
-	if c.answered.Load() == b.generation {
-		c.streak.reset()
-	}
-	if until := c.streak.add(time.Now()); !until.IsZero() {
+	if until := c.circuit.lost(b.generation, c.answered.Load(), time.Now()); !until.IsZero() {
 		c.loss = why.delayed(until, nil)
 		c.loss.Reason = repeatedLoss
 	}
@@ -124,9 +121,6 @@ func (c *core) lose(b *binding, why *SessionError) {
 	c.trace.sessionLost(b, why)
 }
 
-// repeatedLoss is what the circuit tells.
-const repeatedLoss = "the server accepts the handshake and refuses the next request, again and again: is a proxy stripping the session header, or balancing without affinity?"
-
 // delayed returns a copy that carries the time of the next try and its cause.
 func (e *SessionError) delayed(until time.Time, cause error) *SessionError {
 	copied := *e
@@ -135,35 +129,6 @@ func (e *SessionError) delayed(until time.Time, cause error) *SessionError {
 		copied.Err = cause
 	}
 	return &copied
-}
-
-const (
-	maxLossesInRow  = 5
-	lossWindow      = 60 * time.Second
-	minOpenCircuit  = 5 * time.Second
-	longOpenCircuit = 60 * time.Second
-)
-
-// streak counts losses without an answered call between them. The fifth within
-// a minute opens the circuit; from then on each further loss opens it again,
-// so that a wait is followed by one trial, until a call is answered.
-type streak struct {
-	times   []time.Time
-	tripped bool
-}
-
-func (s *streak) reset() { *s = streak{} }
-
-// add returns until when no new session is to be opened; zero: go on.
-func (s *streak) add(now time.Time) time.Time {
-	s.times = slices.DeleteFunc(append(s.times, now), func(t time.Time) bool { return now.Sub(t) > lossWindow })
-	if len(s.times) >= maxLossesInRow {
-		s.tripped = true
-	}
-	if !s.tripped {
-		return time.Time{}
-	}
-	return now.Add(between(minOpenCircuit, longOpenCircuit))
 }
 
 // spawn runs f in a goroutine that Close waits for. It reports false, and does

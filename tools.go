@@ -51,10 +51,7 @@ func toolParams(name string, args any) (checkedParams, error) {
 	if err != nil {
 		return nil, err
 	}
-	quoted, err := json.Marshal(name, marshalOptions)
-	if err != nil {
-		return nil, err
-	}
+	quoted, _ := json.Marshal(name, marshalOptions) // a string always encodes
 	params := make(checkedParams, 0, len(quoted)+len(arguments)+32)
 	params = append(params, `{"name":`...)
 	params = append(params, quoted...)

@@ -215,8 +215,7 @@ func (t *transport) sendFailure(ctx context.Context, err error, progress *sendPr
 	if ctx.Err() != nil {
 		return fail(context.Cause(ctx), delivery)
 	}
-	var viaClient *url.Error
-	if errors.As(err, &viaClient) {
+	if viaClient, ok := errors.AsType[*url.Error](err); ok {
 		err = viaClient.Err // its text repeats the URL, query and all
 	}
 	if strings.Contains(err.Error(), "server response headers exceeded") {

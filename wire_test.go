@@ -218,3 +218,64 @@ func TestWireNullIsAbsent(t *testing.T) {
 		require.Equal(t, mcpclient.ToolResult{}, result)
 	})
 }
+
+// Users put our types into types of their own, so each is encoded and decoded right on its own.
+func TestWireEveryTypeStandsAlone(t *testing.T) {
+	extra := map[string]stdjson.RawMessage{"futureMember": stdjson.RawMessage(`[1]`)}
+	meta := mcpclient.Meta{"k": stdjson.RawMessage(`1`)}
+	contents := mcpclient.ResourceContents{URI: "u", Blob: []byte{1}, Meta: meta, Extra: extra}
+	annotations := &mcpclient.Annotations{Audience: []string{"user"}, Priority: new(0.5), Extra: extra}
+	for _, value := range []any{
+		&mcpclient.Text{Text: "t", Annotations: annotations, Meta: meta, Extra: extra},
+		&mcpclient.Image{Data: []byte{1}, Annotations: annotations, Extra: extra},
+		&mcpclient.Audio{Data: []byte{1}, Meta: meta, Extra: extra},
+		&mcpclient.Link{URI: "u", Name: "n", Size: new(int64(1)), Extra: extra},
+		&mcpclient.Embedded{Resource: &contents, Extra: extra},
+		&mcpclient.Unknown{Type: "t", Raw: stdjson.RawMessage(`{"type":"t"}`)},
+		annotations,
+		&mcpclient.Icon{Src: "s", Sizes: []string{"any"}, Extra: extra},
+		&mcpclient.Tool{Name: "n", InputSchema: stdjson.RawMessage(`{}`), Extra: extra},
+		&mcpclient.ToolAnnotations{ReadOnlyHint: new(false), Extra: extra},
+		&mcpclient.ToolExecution{TaskSupport: "optional", Extra: extra},
+		&mcpclient.ToolResult{Content: []mcpclient.Content{&mcpclient.Text{Text: "t"}}, Structured: stdjson.RawMessage(`null`), Extra: extra},
+		&mcpclient.Resource{URI: "u", Size: new(int64(0)), Extra: extra},
+		&mcpclient.ResourceTemplate{URITemplate: "u", Extra: extra},
+		&contents,
+		&mcpclient.ResourceResult{Contents: []mcpclient.ResourceContents{contents}, Extra: extra},
+		&mcpclient.Prompt{Name: "n", Extra: extra},
+		&mcpclient.PromptArgument{Name: "n", Required: true, Extra: extra},
+		&mcpclient.PromptMessage{Role: "user", Content: &mcpclient.Image{Data: []byte{1}}, Extra: extra},
+		&mcpclient.PromptResult{Messages: []mcpclient.PromptMessage{{Role: "user", Content: &mcpclient.Text{}}}, Extra: extra},
+		&mcpclient.Completion{Values: []string{"v"}, Total: 1, Extra: extra},
+		&mcpclient.LogMessage{Level: mcpclient.LogInfo, Data: stdjson.RawMessage(`{}`), Extra: extra},
+		&mcpclient.ServerInfo{Name: "n", Capabilities: mcpclient.ServerCapabilities{Logging: true}, Extra: extra, ResultExtra: extra},
+		&mcpclient.ServerCapabilities{Tools: &mcpclient.ToolsCapability{}, Completions: true, Extra: extra},
+		&mcpclient.ToolsCapability{ListChanged: true, Extra: extra},
+		&mcpclient.ResourcesCapability{Subscribe: true, Extra: extra},
+		&mcpclient.PromptsCapability{ListChanged: true, Extra: extra},
+	} {
+		kind := reflect.TypeOf(value).Elem()
+		t.Run(kind.Name(), func(t *testing.T) {
+			bothJSON(t, func(t *testing.T, marshal func(any) ([]byte, error), unmarshal func([]byte, any) error) {
+				encoded, err := marshal(value)
+				require.NoError(t, err)
+				require.NotContains(t, string(encoded), "Extra")
+				again := reflect.New(kind).Interface()
+				require.NoError(t, unmarshal(encoded, again))
+				require.Equal(t, value, again)
+			})
+		})
+	}
+}
+
+// Whatever part of a message arrives, the rest is missed.
+func TestWireCutAnywhere(t *testing.T) {
+	for _, form := range wireForms {
+		t.Run(form.file, func(t *testing.T) {
+			whole := wirePart(t, []byte(newestWire(t, form.file)), form.member)
+			for n := range whole {
+				require.Error(t, json.Unmarshal(whole[:n], form.into()), "%s", whole[:n])
+			}
+		})
+	}
+}

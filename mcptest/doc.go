@@ -51,6 +51,14 @@
 // # Time
 //
 // A server that is started [InMemory] works inside a testing/synctest bubble,
-// where a test of a minute's backoff takes no time. Its client must use
-// [Server.HTTPClient], and both must be closed within the bubble.
+// where a test of an hour's backoff takes no time. Give New the bubble's own
+// t, so that the server ends with the bubble, and the client
+// [Server.HTTPClient], the only one that reaches it:
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		srv := mcptest.New(t, mcptest.InMemory())
+//		client := &mcpclient.Client{HTTPClient: srv.HTTPClient()}
+//		session, err := client.Connect(t.Context(), srv.URL())
+//		...
+//	})
 package mcptest

@@ -188,7 +188,6 @@ func TestHoldOpen(t *testing.T) {
 func TestSlowAndHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, mcptest.InMemory())
-		defer w.srv.Close()
 		w.srv.Next(mcptest.Slow(time.Minute))
 		began := time.Now()
 		require.Equal(t, "late", w.echo("late"))

@@ -14,7 +14,9 @@ import (
 // are what a client meets. The text of each is the server's own.
 type Way string
 
-// Ways lists every way, grouped by the software that answers so.
+// Ways lists every way, grouped by the software that answers so. A client can
+// tell each from an ordinary error, whatever it asked for, but one:
+// PythonUninitialized means a lost session only in the answer to a list.
 func Ways() []Way {
 	table := refusals()
 	ways := make([]Way, len(table))
@@ -25,8 +27,7 @@ func Ways() []Way {
 }
 
 // Row is the name of the row in the client's table of refusals that recognises
-// this way. It is the Signal of the [mcpclient.SessionError] that the client
-// then reports.
+// this way: the Signal of the [mcpclient.SessionError] that the client then reports.
 func (w Way) Row() string { return w.refusal().row }
 
 // Status is the HTTP status of the answer to a POST.

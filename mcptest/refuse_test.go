@@ -60,7 +60,7 @@ func TestRefusalsAsTheyAreSent(t *testing.T) {
 	require.NotContains(t, r.header, "Content-Type")
 	require.Equal(t, "Bad Request: No valid session ID provided", r.body)
 
-	require.JSONEq(t, `{"jsonrpc":"2.0","error":{"code":-32600,"message":"Session not found"},"id":"server-error"}`, refused(mcptest.PythonSessionError).body)
+	require.JSONEq(t, `{"jsonrpc":"2.0","error":{"code":-32600,"message":"Session not found"},"id":"server-error"}`, refused(mcptest.PythonServerError).body)
 	require.JSONEq(t, `{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"},"id":null}`, refused(mcptest.TypeScript).body)
 	require.JSONEq(t, `{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"},"id":"a\"b"}`, refused(mcptest.CSharp).body)
 	require.JSONEq(t, `{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"}}`, refused(mcptest.ToolHive).body)

@@ -95,7 +95,8 @@ func (s *Server) URL() string { return s.url }
 func (s *Server) HTTPClient() *http.Client { return s.client }
 
 // Close stops the server, cuts its connections, ends the contexts of running
-// tools and waits until they have returned. Closing again does nothing.
+// tools and waits until they have returned, so a tool must not call it.
+// Closing again does nothing.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true

@@ -62,9 +62,10 @@ func (st *stream) wakeLocked() {
 }
 
 // next returns event i, waiting until it is there. It reports false once the
-// stream has ended before i, or when ctx ends.
+// stream has ended before i, or when ctx has ended: a reader that was told to
+// stop must not take what is meant for the one after it.
 func (st *stream) next(ctx context.Context, i int) (event, bool) {
-	for {
+	for ctx.Err() == nil {
 		st.mu.Lock()
 		if i < len(st.events) {
 			ev := st.events[i]
@@ -79,9 +80,9 @@ func (st *stream) next(ctx context.Context, i int) (event, bool) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return event{}, false
 		}
 	}
+	return event{}, false
 }
 
 // answers waits for the end of the stream and returns its events. It reports

@@ -67,8 +67,10 @@ func TestResume(t *testing.T) {
 	require.NoError(t, r.err)
 	require.Contains(t, string(w.answer(r).Result), "done")
 
-	r = w.send(http.MethodGet, "", http.Header{"Last-Event-Id": {broken[1].id}})
-	require.Len(t, events(r.body), 4, "replayed: progress, priming, answer")
+	replayed := w.messages(w.send(http.MethodGet, "", http.Header{"Last-Event-Id": {broken[1].id}}).body)
+	require.Len(t, replayed, 2)
+	require.Equal(t, "notifications/progress", replayed[0].Method)
+	require.Contains(t, string(replayed[1].Result), "done")
 	require.Len(t, w.srv.Executions(), 1)
 	for _, unknown := range []string{"x", "x-1", "s1-999", "s1--1"} {
 		require.Equal(t, 400, w.send(http.MethodGet, "", http.Header{"Last-Event-Id": {unknown}}).status)
@@ -85,7 +87,6 @@ func TestPollEvery(t *testing.T) {
 	const duration = 3*time.Hour + time.Second
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, mcptest.InMemory(), mcptest.Resumable(), mcptest.PollEvery(30*time.Second))
-		defer w.srv.Close()
 		w.srv.AddTool(mcpclient.Tool{Name: "long"}, func(ctx context.Context, _ *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
 			select {
 			case <-time.After(duration):

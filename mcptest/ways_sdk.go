@@ -3,13 +3,14 @@ package mcptest
 // The Python SDK and FastMCP, which uses the SDK's session manager.
 const (
 	PythonText          Way = "python-text"           // 1.8 to 1.25: 400, plain text without a content type
-	PythonSessionError  Way = "python-server-error"   // 1.26 to 1.29: 404, JSON-RPC id "server-error"
+	PythonServerError   Way = "python-server-error"   // 1.26 to 1.29: 404, JSON-RPC id "server-error"
 	PythonNull          Way = "python-null"           // 2.x: 404, id null
 	PythonTerminated    Way = "python-terminated"     // 1.x, a session that was ended
 	PythonTerminated2   Way = "python-2-terminated"   // 2.x, a session that was ended
 	PythonMismatch      Way = "python-mismatch"       // the id belongs to another transport
-	PythonMissing       Way = "python-missing"        // says that none was sent, and offers a throw-away session id
-	PythonUninitialized Way = "python-uninitialized"  // 200, a session that was never initialized
+	PythonMissing       Way = "python-missing"        // 1.x, says that none was sent, and offers a throw-away session id
+	PythonMissing2      Way = "python-2-missing"      // 2.x, the same
+	PythonUninitialized Way = "python-uninitialized"  // 200, a session that was never initialized; see Ways
 	PythonSSE           Way = "python-sse"            // the session router of the older transport
 	PythonSSEInvalid    Way = "python-sse-invalid-id" // the same, for an id that is no UUID
 )
@@ -17,14 +18,16 @@ const (
 func pythonRefusals() []refusal {
 	return []refusal{
 		{way: PythonText, row: "S5", post: textAnswer(400, "Bad Request: No valid session ID provided").untyped()},
-		{way: PythonSessionError, row: "S1", post: rpcAnswer(404, -32600, "Session not found", idServerError)},
+		{way: PythonServerError, row: "S1", post: rpcAnswer(404, -32600, "Session not found", idServerError)},
 		{way: PythonNull, row: "S1", post: rpcAnswer(404, -32600, "Session not found", idNull)},
 		{way: PythonTerminated, row: "S1", post: rpcAnswer(404, -32600, "Not Found: Session has been terminated", idServerError)},
 		{way: PythonTerminated2, row: "S1", post: rpcAnswer(404, -32600, "Not Found: Session has been terminated", idNull)},
 		{way: PythonMismatch, row: "S1", post: rpcAnswer(404, -32600, "Not Found: Invalid or expired session ID", idServerError)},
 		{way: PythonMissing, row: "S8", post: rpcAnswer(400, -32600, "Bad Request: Missing session ID", idServerError).
 			with(headerSession, "throw-away-{session}")},
-		{way: PythonUninitialized, row: "S11", post: rpcAnswer(200, -32602, "Invalid request parameters", idEchoed)},
+		{way: PythonMissing2, row: "S8", post: rpcAnswer(400, -32600, "Bad Request: Missing session ID", idNull).
+			with(headerSession, "throw-away-{session}")},
+		{way: PythonUninitialized, row: "S11", post: jsonAnswer(200, `{"jsonrpc":"2.0","id":{id},"error":{"code":-32602,"message":"Invalid request parameters","data":""}}`)},
 		{way: PythonSSE, row: "S1", post: textAnswer(404, "Could not find session")},
 		{way: PythonSSEInvalid, row: "S5", post: textAnswer(400, "Invalid session ID").untyped()},
 	}
@@ -32,26 +35,28 @@ func pythonRefusals() []refusal {
 
 // The TypeScript SDK, and the router of its examples that is copied everywhere.
 const (
-	TypeScript                  Way = "typescript"                     // 404, id null: the transport
-	TypeScriptNotInitialized    Way = "typescript-not-initialized"     // 400: a server of one session was restarted
-	TypeScriptMissing           Way = "typescript-missing"             // 400: says that none was sent
-	TypeScriptExample           Way = "typescript-example"             // 400: the example router; text to GET and DELETE
-	TypeScriptExampleShort      Way = "typescript-example-short"       // 400: a variant
-	TypeScriptExampleInitialize Way = "typescript-example-initialize"  // 400: a variant
-	TypeScriptExampleRequest    Way = "typescript-example-non-request" // 400: a variant
-	TypeScriptExampleText       Way = "typescript-example-text"        // 400: its text for GET and DELETE, given to POST
+	TypeScript                  Way = "typescript"                    // 404, id null: the transport
+	TypeScriptNotInitialized    Way = "typescript-not-initialized"    // 400: a server of one session was restarted
+	TypeScriptMissing           Way = "typescript-missing"            // 400: says that none was sent
+	TypeScriptExample           Way = "typescript-example"            // 400: the example router; text to GET and DELETE
+	TypeScriptExampleShort      Way = "typescript-example-short"      // 400: a variant
+	TypeScriptExampleInitialize Way = "typescript-example-initialize" // 400: a variant
+	TypeScriptExampleRequest    Way = "typescript-example-request"    // 400: a variant
+	TypeScriptEverything        Way = "typescript-everything"         // 400: server-everything, the id of the request echoed
+	TypeScriptExampleText       Way = "typescript-example-text"       // 400: its text for GET and DELETE, given to POST
 )
 
 func typeScriptRefusals() []refusal {
-	exampleText := textAnswer(400, "Invalid or missing session ID")
+	exampleText := cannedAnswer{status: 400, contentType: "text/html; charset=utf-8", body: "Invalid or missing session ID"}
 	return []refusal{
 		{way: TypeScript, row: "S1", post: rpcAnswer(404, -32001, "Session not found", idNull)},
 		{way: TypeScriptNotInitialized, row: "S6", post: rpcAnswer(400, -32000, "Bad Request: Server not initialized", idNull)},
 		{way: TypeScriptMissing, row: "S8", post: rpcAnswer(400, -32000, "Bad Request: Mcp-Session-Id header is required", idNull)},
 		{way: TypeScriptExample, row: "S5", post: rpcAnswer(400, -32000, "Bad Request: No valid session ID provided", idNull), other: exampleText.to()},
 		{way: TypeScriptExampleShort, row: "S5", post: rpcAnswer(400, -32000, "Bad Request: No valid session ID", idNull)},
-		{way: TypeScriptExampleInitialize, row: "S5", post: rpcAnswer(400, -32000, "No valid session ID or not an initialize request", idNull)},
-		{way: TypeScriptExampleRequest, row: "S5", post: rpcAnswer(400, -32000, "No valid session ID for non-initialize request", idNull)},
+		{way: TypeScriptExampleInitialize, row: "S5", post: rpcAnswer(400, -32000, "Bad Request: No valid session ID or not an initialize request", idNull)},
+		{way: TypeScriptExampleRequest, row: "S5", post: rpcAnswer(400, -32000, "Bad Request: No valid session ID provided for non-initialize request", idNull)},
+		{way: TypeScriptEverything, row: "S5", post: rpcAnswer(400, -32000, "Bad Request: No valid session ID provided", idEchoed), other: exampleText.to()},
 		{way: TypeScriptExampleText, row: "S5", post: exampleText},
 	}
 }
@@ -125,26 +130,31 @@ const (
 	SwiftNotInitialized Way = "swift-not-initialized" // 400
 	SwiftMissing        Way = "swift-missing"         // 400: says that none was sent
 
-	Tower  Way = "tower-mcp" // code -32005
-	Anubis Way = "anubis"    // 200, code -32002
+	Tower        Way = "tower-mcp"         // 200, code -32005
+	TowerMissing Way = "tower-mcp-missing" // 200, code -32006: says that none was sent
+	Anubis       Way = "anubis"            // 200, code -32002
 )
 
 func otherSDKRefusals() []refusal {
-	const mcpError = `{"cause":null,"jsonRpcError":{"code":-32603,"message":"Session not found: {session}","data":null},"localizedMessage":"Session not found: {session}","message":"Session not found: {session}"}`
+	// The exception object of the Java SDK, which its servers write in place of JSON-RPC.
+	exception := func(status int, text string) cannedAnswer {
+		return jsonAnswer(status, `{"cause":null,"stackTrace":[],"jsonRpcError":{"code":-32603,"message":"`+text+`","data":null},"message":"`+text+
+			`","localizedMessage":"`+text+`","suppressed":[]}`)
+	}
 	containerHTML := cannedAnswer{status: 404, contentType: "text/html;charset=utf-8", body: "<!doctype html><html><head><title>HTTP Status 404</title></head><body><h1>HTTP Status 404</h1></body></html>"}
 	return []refusal{
 		{way: CSharp, row: "S1", post: rpcAnswer(404, -32001, "Session not found", idEchoed)},
 		{way: CSharpEmptyID, row: "S1", post: rpcAnswer(404, -32001, "Session not found", idEmpty)},
-		{way: CSharpNewSession, row: "S8", post: rpcAnswer(400, -32000, "Bad Request: A new session can only be created by an initialize request.", idEmpty)},
-		{way: CSharpStateless, row: "S7", post: rpcAnswer(400, -32000, "Bad Request: The Mcp-Session-Id header is not supported in stateless mode", idEmpty)},
+		{way: CSharpNewSession, row: "S8", post: rpcAnswer(400, -32000, "Bad Request: A new session can only be created by an initialize request.", idEchoed)},
+		{way: CSharpStateless, row: "S7", post: rpcAnswer(400, -32000, "Bad Request: The Mcp-Session-Id header is not supported in stateless mode", idEchoed)},
 		{way: CSharpSSE, row: "S5", post: textAnswer(400, "Session ID not found.")},
 		{way: RMCP, row: "S1", post: textAnswer(404, "Not Found: Session not found")},
 		{way: RMCPMissing, row: "S8", post: textAnswer(400, "Bad Request: Session ID is required")},
 		{way: RMCPOld, row: "S9", post: textAnswer(401, "Unauthorized: Session not found")},
 		{way: RMCPOldMissing, row: "S9", post: textAnswer(401, "Unauthorized: Session ID is required")},
-		{way: Java, row: "S1", post: jsonAnswer(404, mcpError), other: containerHTML.to()},
-		{way: JavaMissing, row: "S8", post: textAnswer(400, "Session ID required in mcp-session-id header")},
-		{way: Spring, row: "S1", post: jsonAnswer(404, mcpError), other: textAnswer(404, "").untyped().to()},
+		{way: Java, row: "S1", post: exception(404, "Session not found: {session}"), other: containerHTML.to()},
+		{way: JavaMissing, row: "S8", post: exception(400, "Session ID required in mcp-session-id header")},
+		{way: Spring, row: "S1", post: exception(404, "Session not found: {session}"), other: textAnswer(404, "").untyped().to()},
 		{way: SpringEmpty, row: "S1", post: textAnswer(404, "").untyped()},
 		{way: SpringMissing, row: "S8", post: textAnswer(400, "Session ID missing")},
 		{way: Kotlin, row: "S1", post: rpcAnswer(404, -32000, "Session not found", idNull)},
@@ -159,7 +169,8 @@ func otherSDKRefusals() []refusal {
 		{way: SwiftSample, row: "S1", post: rpcAnswer(404, -32600, "Not Found: Session not found or expired", idNull)},
 		{way: SwiftNotInitialized, row: "S6", post: rpcAnswer(400, -32600, "Bad Request: Session not initialized", idNull)},
 		{way: SwiftMissing, row: "S8", post: rpcAnswer(400, -32600, "Bad Request: Missing MCP-Session-Id header", idNull)},
-		{way: Tower, row: "S11", post: rpcAnswer(200, -32005, "Session not found", idEchoed)},
+		{way: Tower, row: "S11", post: rpcAnswer(200, -32005, "Session '{session}' not found or expired. Please re-initialize the connection.", idNull)},
+		{way: TowerMissing, row: "S11", post: rpcAnswer(200, -32006, "MCP-Session-Id header is required for this request.", idNull)},
 		{way: Anubis, row: "S11", post: rpcAnswer(200, -32002, "Server not initialized", idEchoed)},
 	}
 }
