@@ -2,7 +2,6 @@ package mcpclient
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,6 +19,7 @@ type answer struct {
 	body       []byte // at most maxErrorBody
 	rpc        *RPCError
 	ours       bool // rpc carries the id of the request
+	foreign    bool // rpc carries the id of another request
 	resumed    bool // the answer to a GET with Last-Event-ID
 	opening    bool // the answer to a handshake
 }
@@ -34,15 +34,20 @@ type verdict struct {
 
 // newAnswer builds the answer from a reply that is not 2xx, and ends the reply.
 func newAnswer(httpMethod string, r *httpReply, id int64, secret string) *answer {
-	a := &answer{httpMethod: httpMethod, status: r.status, header: r.header}
-	a.body = redact(r.body.readRefusal(), secret)
-	messages, err := jsonrpc.Decode(bytes.Clone(a.body))
+	a := &answer{httpMethod: httpMethod, status: r.status, header: redactHeader(r.header, secret)}
+	text := r.body.readRefusal()
+	a.body = redact(bytes.Clone(text), secret)
+	messages, err := jsonrpc.Decode(text)
 	if err != nil {
 		return a
 	}
 	for i := range messages {
-		if m := &messages[i]; m.Method == "" && m.Err != nil {
-			a.rpc, a.ours = rpcError(m.Err), m.ID.Is(id)
+		m := &messages[i]
+		// {"error":"invalid_token"}, as OAuth and many gateways write, is JSON but no JSON-RPC.
+		plain := m.Err != nil && m.Err.Code == 0 && !m.ID.Usable()
+		if m.Method == "" && m.Err != nil && !plain {
+			a.rpc, a.ours = rpcError(m.Err, secret), m.ID.Is(id)
+			a.foreign = !a.ours && m.ID.Usable()
 			break
 		}
 	}
@@ -51,23 +56,11 @@ func newAnswer(httpMethod string, r *httpReply, id int64, secret string) *answer
 
 // newErrorAnswer builds the answer from a JSON-RPC error on a 2xx.
 func newErrorAnswer(m *jsonrpc.Message, id int64, secret string) *answer {
-	e := rpcError(m.Err)
-	e.Message = string(redact([]byte(e.Message), secret))
-	e.Data = redact(e.Data, secret)
-	return &answer{httpMethod: http.MethodPost, status: http.StatusOK, rpc: e, ours: m.ID.Is(id)}
+	return &answer{httpMethod: http.MethodPost, status: http.StatusOK, rpc: rpcError(m.Err, secret), ours: m.ID.Is(id)}
 }
 
-func rpcError(e *jsonrpc.Error) *RPCError {
-	return &RPCError{Code: e.Code, Message: e.Message, Data: json.RawMessage(e.Data)}
-}
-
-// redact takes the session id, which is a credential, out of what people will
-// read: several servers repeat it in their refusal.
-func redact(text []byte, secret string) []byte {
-	if secret == "" || !bytes.Contains(text, []byte(secret)) {
-		return text
-	}
-	return bytes.ReplaceAll(text, []byte(secret), []byte("[session id]"))
+func rpcError(e *jsonrpc.Error, secret string) *RPCError {
+	return &RPCError{Code: e.Code, Message: redactText(e.Message, secret), Data: redactData(e.Data, secret)}
 }
 
 // ordinary is the error of a call whose session lives.
@@ -102,6 +95,7 @@ func (a *answer) httpError() *HTTPError {
 		Header:     header,
 		Body:       bytes.Clone(a.body[:min(len(a.body), maxKeptBody)]),
 		rpc:        a.rpc,
+		foreign:    a.foreign,
 		hint:       a.hint(),
 	}
 }
@@ -144,9 +138,11 @@ func (a *answer) hint() string {
 
 // wrongContentType is the error of a 2xx whose body is neither JSON nor an
 // event stream, most often a web page.
-func wrongContentType(r *httpReply) error {
-	head := r.body.readHead()
-	reason := fmt.Sprintf("the answer is %s, neither JSON nor an event stream", quote(r.mediaType()))
+func wrongContentType(r *httpReply, secret string) error {
+	const shown = 64
+	head := redact(r.body.readHead(shown+redactable(secret)), secret) // to the end of an id that begins in what is shown
+	head = head[:min(len(head), shown)]
+	reason := fmt.Sprintf("the answer is %s, neither JSON nor an event stream", quote(redactText(r.mediaType(), secret)))
 	if r.mediaType() == "text/html" {
 		reason += " (a web page: is the URL an MCP endpoint, often /mcp?)"
 	}
@@ -163,6 +159,8 @@ func unreadable(what string, err error) error {
 		return &LimitError{What: "the nesting of " + what, Limit: jsonrpc.MaxDepth}
 	case errors.Is(err, jsonrpc.ErrTooManyMessages):
 		return &LimitError{What: "the number of messages in " + what, Limit: jsonrpc.MaxMessages}
+	case errors.Is(err, jsonrpc.ErrTooManyNames):
+		return &LimitError{What: "the number of names in the open objects of " + what, Limit: jsonrpc.MaxNames}
 	default:
 		return &ProtocolError{Reason: what + " is not a JSON-RPC message", Err: err}
 	}

@@ -35,8 +35,10 @@ type call struct {
 	id         int64          // of the present attempt
 	attempts   int
 	generation uint64
-	refused    bool // an attempt was refused, and none was accepted
-	strays     int  // answers to other requests on this call's reply
+	refused    bool       // an attempt was refused, and none was accepted
+	answered   bool       // the interceptors have been given the result
+	told       *CallError // the interceptors have been given this
+	strays     int        // answers to other requests on this call's reply
 	callUUID   string
 	clock      *idleClock // nil: no idle timeout
 }
@@ -55,6 +57,14 @@ func (c *call) encode() []byte {
 		return jsonrpc.AppendNotification(nil, c.method, c.raw)
 	}
 	return jsonrpc.AppendRequest(nil, c.id, c.method, c.raw)
+}
+
+// stray takes note of a message that is neither our answer nor of the server's
+// own accord.
+func (c *call) stray(m *jsonrpc.Message) {
+	if m.IsResponse() {
+		c.strays++
+	}
 }
 
 // unanswered is the error of a reply that is over without our answer.
@@ -89,17 +99,23 @@ func (c *idleClock) touch() {
 }
 
 // failed is the door: the one place where an error of a call gets its type.
+// What an interceptor makes of an error does not change what is known about
+// the delivery.
 func (c *call) failed(err error) error {
-	if _, ok := err.(*CallError); ok { //nolint:errorlint // only the very error: an interceptor handed on what it was given
+	if c.told != nil && err == error(c.told) { //nolint:errorlint // only the very error: an interceptor handed on what it was given
 		return err
 	}
 	e := &CallError{Method: c.method, Target: c.target, CallID: c.callID(), Attempts: c.attempts, Generation: c.generation, Err: unwrapFailure(err)}
 	if f, ok := errors.AsType[*failure](err); ok {
 		e.Delivery = f.delivery
-	} else if inner, ok := errors.AsType[*CallError](err); ok {
-		e.Delivery = inner.Delivery // an interceptor wrapped it
+	} else if c.told != nil {
+		e.Delivery = c.told.Delivery
+	} else if c.answered {
+		e.Delivery = DeliveryAnswered
 	} else if c.attempts == 0 {
 		e.Delivery = DeliveryNotSent
+	} else if inner, ok := errors.AsType[*CallError](err); ok {
+		e.Delivery = inner.Delivery // a hook's own call failed
 	}
 	return e
 }
@@ -163,9 +179,11 @@ func (s *Session) intercepted(ctx context.Context, c *call) (jsontext.Value, err
 		c.header, c.settings.meta = userHeader(seen.Header), seen.Meta
 		result, err := s.perform(ctx, c)
 		if err != nil {
-			return c.failed(err)
+			err = c.failed(err)
+			c.told, _ = err.(*CallError) //nolint:errorlint // failed makes nothing else
+			return err
 		}
-		seen.Result = []byte(result)
+		seen.Result, c.answered = []byte(result), true
 		return nil
 	}
 	chain := s.core.config.interceptors
@@ -173,11 +191,17 @@ func (s *Session) intercepted(ctx context.Context, c *call) (jsontext.Value, err
 		inner := next
 		next = func(ctx context.Context) error { return interceptor(ctx, seen, inner) }
 	}
-	if err := next(ctx); err != nil {
+	err := next(ctx)
+	if err == nil && seen.Result == nil && !c.notification {
+		err = errNoResult
+	}
+	if err != nil {
 		return nil, c.failed(err)
 	}
 	return jsontext.Value(seen.Result), nil
 }
+
+var errNoResult = errors.New("an interceptor returned nil, but the call has no result")
 
 // perform sends the call until it is accepted. A refusal proves that the server
 // did not act, so a refused call is sent again each time it is refused, under a
@@ -189,8 +213,7 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 	}
 	c.exempt = s.view != nil // the flight that waits for it must not wait for a place
 	if c.settings.progress != nil {
-		s.core.progress.add(c)
-		defer s.core.progress.remove(c)
+		defer s.core.progress.add(c)()
 	}
 	for {
 		b, err := s.binding(ctx)
@@ -213,7 +236,7 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 		}
 		// A busy server may forget again before this call gets its turn.
 		if n := c.attempts - freeResends; n > 0 {
-			if s.core.pause(ctx, fullJitter(10*time.Millisecond, n-1, time.Second)) != nil {
+			if !s.core.pause(ctx, fullJitter(10*time.Millisecond, n-1, time.Second)) {
 				return nil, fail(s.core.interruption(ctx), DeliveryRefused)
 			}
 		}
@@ -244,7 +267,6 @@ func (s *Session) refused(b *binding, c *call, why *SessionError) error {
 		s.view.refused.Store(why)
 		return why
 	}
-	why.final = s.core.config.policy == ReinitializeNever
 	s.core.lose(b, why)
 	if s.repeats() && !c.cursor {
 		return nil

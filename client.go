@@ -28,9 +28,9 @@ type Client struct {
 	Name, Version string
 
 	// HTTPClient sends the requests. It is never modified: redirects stay the
-	// library's business, and its Timeout bounds each exchange of a call
-	// instead of cutting streams. nil: every session owns a transport that is
-	// tuned for many parallel calls to one host.
+	// library's business, and its Timeout bounds each exchange, those of the
+	// handshake included, but not Close. nil: every session owns a transport
+	// that is tuned for many parallel calls to one host.
 	HTTPClient *http.Client
 
 	// Header goes with every request. Mcp-*, Host, Content-Type and Accept
@@ -134,10 +134,10 @@ func (c *Client) Connect(ctx context.Context, url string) (*Session, error) {
 	config.takeUserinfo(at)
 	core := newCore(ctx, config)
 	core.url = at
-	b, err := core.connect(ctx)
+	b, tries, err := core.connect(ctx)
 	if err != nil {
 		core.abort()
-		return nil, atTheDoor("connect", withoutSecrets(at.String()), err)
+		return nil, (&call{method: "connect", target: withoutSecrets(at.String()), attempts: tries}).failed(err)
 	}
 	core.begin(b)
 	core.trace.sessionOpened(b)
@@ -166,24 +166,29 @@ func parseEndpoint(raw string) (*url.URL, error) {
 	case raw == "":
 		return nil, errors.New("the URL is empty: give the server's MCP endpoint, such as https://host/mcp")
 	case err != nil:
-		return nil, errors.New("the URL cannot be parsed: " + parseCause(err).Error())
+		return nil, errors.New("the URL cannot be parsed" + parseCause(raw, err))
 	case at.Scheme == "" || !strings.Contains(raw, "://"):
 		return nil, errors.New("the URL has no scheme: write https://host/mcp")
 	case at.Scheme != "http" && at.Scheme != "https":
 		return nil, errors.New("the URL has the scheme " + quote(at.Scheme) + ": only http and https are spoken here")
-	case at.Host == "":
+	case at.Hostname() == "":
 		return nil, errors.New("the URL has no host: write https://host/mcp")
 	}
 	at.Fragment = ""
 	return at, nil
 }
 
-// parseCause drops the URL, which may hold a password, from the error.
-func parseCause(err error) error {
-	if parse, ok := errors.AsType[*url.Error](err); ok {
-		return parse.Err
+// parseCause tells why raw cannot be parsed. net/url takes the password that it
+// stumbles over for a port or an escape and repeats it, so where there may be
+// one nothing is repeated.
+func parseCause(raw string, err error) string {
+	if strings.Contains(raw, "@") {
+		return ", and holds a password: are user and password percent-encoded?"
 	}
-	return err
+	if parse, ok := errors.AsType[*url.Error](err); ok {
+		err = parse.Err // without the URL
+	}
+	return ": " + err.Error()
 }
 
 // config is a Client with its defaults filled in and its maps cloned, so that
@@ -194,6 +199,7 @@ type config struct {
 	header           http.Header
 	protocolVersion  string
 	handshakeTimeout time.Duration
+	handshakeOption  string // what set it
 	policy           ReinitializePolicy
 	restore          func(context.Context, *Session) error
 	restoreTimeout   time.Duration
@@ -215,6 +221,7 @@ func (c *Client) config() *config {
 		header:           userHeader(c.Header),
 		protocolVersion:  c.ProtocolVersion,
 		handshakeTimeout: positive(c.HandshakeTimeout, 30*time.Second),
+		handshakeOption:  "Client.HandshakeTimeout",
 		policy:           c.Reinitialize,
 		restore:          c.Restore,
 		restoreTimeout:   positive(c.RestoreTimeout, 30*time.Second),
@@ -230,6 +237,9 @@ func (c *Client) config() *config {
 		cookies:      !c.NoCookies && (c.HTTPClient == nil || c.HTTPClient.Jar == nil),
 		interceptors: append([]Interceptor(nil), c.Interceptors...),
 		logger:       c.Logger,
+	}
+	if c.HTTPClient != nil && c.HTTPClient.Timeout > 0 && c.HTTPClient.Timeout < cfg.handshakeTimeout {
+		cfg.handshakeTimeout, cfg.handshakeOption = c.HTTPClient.Timeout, clientTimeoutOption
 	}
 	if c.Trace != nil {
 		cfg.trace = tracer{*c.Trace}

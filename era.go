@@ -9,8 +9,8 @@ import (
 	"github.com/holdfast-mcp/mcpclient/internal/jsonrpc"
 )
 
-// binding is the outcome of one handshake. It is immutable, but for the
-// cookies in its jar: a call takes the pointer once, and comparing pointers
+// binding is the outcome of one handshake. It is immutable, but for its
+// verification and the cookies in its jar: a call takes the pointer once, and comparing pointers
 // tells whether the session it used is still the current one.
 type binding struct {
 	generation uint64
@@ -21,6 +21,8 @@ type binding struct {
 	server     *ServerInfo
 	header     http.Header    // of every request on this binding
 	jar        http.CookieJar // nil: no cookies
+
+	check *check // the verification of this session, once asked for; core.mu guards it
 }
 
 // era is a family of protocol versions over one transport. The interface

@@ -48,10 +48,13 @@ func (e *sessionEra) open(ctx context.Context, at *url.URL, generation uint64) (
 		versions = []string{pinned}
 	}
 	b, err := e.initialize(ctx, at, generation, versions[0])
-	if offered := offeredVersions(err); offered != nil {
+	if offered := offeredVersions(err); len(offered) > 0 {
 		// Some servers answer an unknown version with an error that lists theirs.
 		mutual := slices.IndexFunc(versions, func(v string) bool { return slices.Contains(offered, v) })
-		if mutual <= 0 {
+		if mutual == 0 {
+			return nil, err // the version is not what it minds
+		}
+		if mutual < 0 {
 			return nil, fail(&VersionError{Wanted: versions, Offered: offered}, DeliveryRefused)
 		}
 		b, err = e.initialize(ctx, at, generation, versions[mutual])
@@ -64,16 +67,26 @@ func (e *sessionEra) open(ctx context.Context, at *url.URL, generation uint64) (
 		e.core.leave(b)
 		return nil, fail(&VersionError{Wanted: versions, Offered: []string{b.version}}, DeliveryAnswered)
 	}
-	if err := e.initialized(ctx, b); err != nil {
+	unused := true
+	defer func() { // deferred: a hook may end this goroutine
+		if unused {
+			e.core.leave(b)
+		}
+	}()
+	if err = e.initialized(ctx, b); err != nil {
+		// Whoever gives up on Connect does not wait for a DELETE either.
+		gaveUp := ctx.Err() != nil && e.core.lifetime.Err() == nil
+		unused = !gaveUp && !errors.Is(err, ErrSessionInvalid)
 		return nil, err
 	}
+	unused = false
 	return b, nil
 }
 
 // initialize sends the first request. It carries no session id, and only its
 // successful answer assigns one.
 func (e *sessionEra) initialize(ctx context.Context, at *url.URL, generation uint64, version string) (*binding, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, e.core.config.handshakeTimeout, noAnswerWithin(e.core.config.handshakeTimeout, "Client.HandshakeTimeout"))
+	ctx, cancel := context.WithTimeoutCause(ctx, e.core.config.handshakeTimeout, noAnswerWithin(e.core.config.handshakeTimeout, e.core.config.handshakeOption))
 	defer cancel()
 	params, err := json.Marshal(e.initializeParams(version))
 	if err != nil {
@@ -146,8 +159,10 @@ func (e *sessionEra) initializeResult(ctx context.Context, b *binding, c *call, 
 		switch {
 		case err != nil:
 			return nil, err
-		case !isAnswerTo(m, c.id):
+		case m.Method != "":
 			e.core.route(b, c, m)
+		case !isAnswerTo(m, c.id):
+			c.stray(m)
 		case m.Err != nil:
 			return nil, fail(newErrorAnswer(m, c.id, b.id).rpc, DeliveryAnswered)
 		default:
@@ -165,7 +180,7 @@ func (e *sessionEra) initializeResult(ctx context.Context, b *binding, c *call, 
 // just opened is gone again, or never reached the instance that answers now.
 func (e *sessionEra) initialized(ctx context.Context, b *binding) error {
 	wait := e.core.config.handshakeTimeout
-	ctx, cancel := context.WithTimeoutCause(ctx, wait, noAnswerWithin(wait, "Client.HandshakeTimeout"))
+	ctx, cancel := context.WithTimeoutCause(ctx, wait, noAnswerWithin(wait, e.core.config.handshakeOption))
 	defer cancel()
 	c := &call{method: "notifications/initialized", notification: true}
 	r, err := e.send(ctx, b, c)
@@ -235,7 +250,7 @@ func (e *sessionEra) exchange(ctx context.Context, b *binding, c *call) (*httpRe
 	}
 	return e.core.transport.roundTrip(ctx, &httpRequest{
 		method: http.MethodPost, url: b.endpoint, header: header, body: body,
-		repeatable: repeatable(c.method), jar: b.jar,
+		repeatable: repeatable(c.method), jar: b.jar, secret: b.id,
 	})
 }
 
@@ -256,6 +271,7 @@ func (e *sessionEra) judge(b *binding, c *call, a *answer) verdict {
 	v.delivery, v.err = a.ordinary()
 	if v.session != VerdictAlive {
 		v.lost = &SessionError{StatusCode: a.status, Reason: a.serverWords(), Signal: r.Row, Err: v.err}
+		v.lost.final = e.core.config.policy == ReinitializeNever
 		if v.lost.Reason == "" {
 			v.lost.Reason = refusalMeans(r.Row)
 		}

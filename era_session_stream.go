@@ -31,7 +31,7 @@ func (e *sessionEra) messages(ctx context.Context, b *binding, c *call, r *httpR
 	return func(yield func(*jsonrpc.Message, error) bool) {
 		defer r.body.discard()
 		if !r.isJSON() {
-			yield(nil, fail(wrongContentType(r), DeliveryUnknown))
+			yield(nil, fail(wrongContentType(r, b.id), DeliveryUnknown))
 			return
 		}
 		text, err := r.body.readAll()
@@ -171,7 +171,7 @@ func (s *stream) resume() error {
 		}
 		if r.succeeded() {
 			defer r.body.discard()
-			return fail(wrongContentType(r), DeliveryUnknown)
+			return fail(wrongContentType(r, s.binding.id), DeliveryUnknown)
 		}
 		a := newAnswer(http.MethodGet, r, s.call.id, s.binding.id)
 		a.resumed = true
@@ -179,6 +179,9 @@ func (s *stream) resume() error {
 			return &resumeRefusedError{answer: a}
 		}
 		last = a.httpError()
+	}
+	if last == nil && s.malformed != nil {
+		last = unreadable("an event of the reply", s.malformed) // perhaps the answer
 	}
 	if last == nil {
 		last = &ProtocolError{Reason: fmt.Sprintf("the stream was taken up %d times and brought nothing new", maxFruitlessResumes)}
@@ -195,7 +198,7 @@ func (s *stream) pause(last error) error {
 	if asked, ok := retryAfterOf(last); ok {
 		wait = min(max(wait, asked), maxRetryAfter)
 	}
-	if pause(s.ctx, wait) != nil {
+	if !s.era.core.pause(s.ctx, wait) {
 		return fail(context.Cause(s.ctx), DeliveryUnknown)
 	}
 	return nil
@@ -208,7 +211,7 @@ func (s *stream) get() (*httpReply, error) {
 	header.Set("Accept", "text/event-stream")
 	header.Set("Last-Event-ID", s.lastID)
 	return s.era.core.transport.roundTrip(s.ctx, &httpRequest{
-		method: http.MethodGet, url: s.binding.endpoint, header: header, jar: s.binding.jar,
+		method: http.MethodGet, url: s.binding.endpoint, header: header, jar: s.binding.jar, secret: s.binding.id,
 		repeatable: true, headerWait: s.era.core.config.handshakeTimeout,
 	})
 }

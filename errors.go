@@ -122,7 +122,7 @@ func RetryAfter(err error) (time.Duration, bool) {
 		wait, _ := parseRetryAfter(refused.Header, time.Now())
 		return wait, transientStatus(refused.StatusCode)
 	}
-	return 0, is[*NetworkError](err)
+	return 0, is[*NetworkError](err) && !badCertificate(err)
 }
 
 // SessionError means that the server no longer knows the session, or did not
@@ -188,15 +188,16 @@ func (e *RPCError) Error() string {
 
 // HTTPError is an HTTP answer that the protocol gives no other meaning: the
 // request was refused, or the server failed. Statuses 401 and 403 match
-// [ErrUnauthorized]. If the body held a JSON-RPC error without the id of the
+// [ErrUnauthorized]. If the body held a JSON-RPC error that names no other
 // request, Unwrap returns it as a *RPCError.
 type HTTPError struct {
 	StatusCode int
 	Header     http.Header // without cookies and session id
 	Body       []byte      // at most 4 KiB
 
-	rpc  *RPCError
-	hint string // what to try
+	rpc     *RPCError
+	foreign bool   // rpc answers another request
+	hint    string // what to try
 }
 
 func (e *HTTPError) Error() string {
@@ -228,7 +229,7 @@ func (e *HTTPError) serverText() string {
 
 // Unwrap returns the JSON-RPC error of the body, if there was one.
 func (e *HTTPError) Unwrap() error {
-	if e.rpc == nil {
+	if e.rpc == nil || e.foreign {
 		return nil
 	}
 	return e.rpc
@@ -246,7 +247,7 @@ type NetworkError struct {
 	Err error
 }
 
-func (e *NetworkError) Error() string { return "network: " + e.Err.Error() }
+func (e *NetworkError) Error() string { return "network: " + clip(e.Err.Error()) }
 
 // Unwrap returns the error of the network layer.
 func (e *NetworkError) Unwrap() error { return e.Err }
@@ -256,7 +257,7 @@ func (e *NetworkError) Unwrap() error { return e.Err }
 // Nothing was sent to Location.
 type RedirectError struct {
 	StatusCode int
-	Location   string // as the server gave it, resolved against the request's URL
+	Location   string // as the server gave it, resolved against the request's URL, without user and session id
 }
 
 func (e *RedirectError) Error() string {
@@ -275,7 +276,7 @@ func (e *ProtocolError) Error() string {
 	if e.Err == nil {
 		return "protocol violation: " + e.Reason
 	}
-	return "protocol violation: " + e.Reason + ": " + e.Err.Error()
+	return "protocol violation: " + e.Reason + ": " + clip(e.Err.Error())
 }
 
 // Unwrap returns the underlying error, if any.
@@ -301,10 +302,13 @@ func (e *LimitError) Is(target error) bool { return target == ErrProtocol }
 // VersionError means that client and server have no protocol version in common.
 type VersionError struct {
 	Wanted  []string // what this client accepts
-	Offered []string // what the server offered
+	Offered []string // what the server offered; empty: it was not asked, the client itself does not speak Wanted
 }
 
 func (e *VersionError) Error() string {
+	if len(e.Offered) == 0 {
+		return "this client does not speak protocol version " + quote(strings.Join(e.Wanted, ", "))
+	}
 	return fmt.Sprintf("no common protocol version: the server offers %s, this client speaks %s",
 		quote(strings.Join(e.Offered, ", ")), strings.Join(e.Wanted, ", "))
 }
@@ -318,7 +322,7 @@ type DecodeError struct {
 }
 
 func (e *DecodeError) Error() string {
-	return "the answer does not fit the type asked for: " + e.Err.Error()
+	return "the answer does not fit the type asked for: " + clip(e.Err.Error())
 }
 
 // Unwrap returns the error of the JSON decoder.
@@ -359,6 +363,15 @@ func quote(s string) string {
 		return strconv.Quote(s)
 	}
 	return strconv.Quote(s[:maxQuoted]) + "…"
+}
+
+// clip bounds the text of a foreign error: it may repeat what the server sent,
+// such as a name of a megabyte.
+func clip(text string) string {
+	if len(text) <= maxQuoted {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxQuoted], "") + "…"
 }
 
 // excerpt is quote for names, which stay bare when they are plain.

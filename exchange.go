@@ -12,15 +12,7 @@ import (
 // attempt sends c once, on b. A nil verdict means that result is the answer.
 // VerdictVerify does not come out of here: it has been settled.
 func (c *core) attempt(ctx context.Context, b *binding, call *call) (jsontext.Value, *verdict) {
-	if !call.exempt {
-		if c.places.Acquire(ctx, 1) != nil {
-			return nil, &verdict{session: VerdictAlive, err: contextError(ctx), delivery: call.notSent()}
-		}
-	}
-	result, v := c.exchange(ctx, b, call)
-	if !call.exempt {
-		c.places.Release(1)
-	}
+	result, v := c.inPlace(ctx, b, call)
 	if v == nil {
 		c.noteAnswer(b)
 		return result, nil
@@ -32,6 +24,20 @@ func (c *core) attempt(ctx context.Context, b *binding, call *call) (jsontext.Va
 		c.noteAnswer(b)
 	}
 	return nil, v
+}
+
+// inPlace makes the exchange in one of the places that bound how many are on
+// the wire. A place comes back however the exchange ends: user code that it
+// runs, such as a progress callback, may panic.
+func (c *core) inPlace(ctx context.Context, b *binding, call *call) (jsontext.Value, *verdict) {
+	if call.exempt {
+		return c.exchange(ctx, b, call)
+	}
+	if c.places.Acquire(ctx, 1) != nil {
+		return nil, alive(contextError(ctx), call.notSent())
+	}
+	defer c.places.Release(1)
+	return c.exchange(ctx, b, call)
 }
 
 // settle turns VerdictVerify into one of the other two.
@@ -53,6 +59,9 @@ func (c *core) noteAnswer(b *binding) {
 // goroutine. It ends with the caller's context, with the session, or with the
 // call's own clocks.
 func (c *core) exchange(parent context.Context, b *binding, call *call) (jsontext.Value, *verdict) {
+	if c.lifetime.Err() != nil { // it waited for a place while the session was closed
+		return nil, alive(ErrClosed, call.notSent())
+	}
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	defer context.AfterFunc(c.lifetime, func() { cancel(ErrClosed) })()
@@ -79,9 +88,9 @@ func (c *core) exchange(parent context.Context, b *binding, call *call) (jsontex
 // answers at once, by the Timeout of the user's http.Client, and by the idle
 // timeout of the call.
 func (c *core) startClocks(ctx context.Context, call *call, cancel context.CancelCauseFunc) (context.Context, func()) {
-	limit, option := c.transport.timeout, "http.Client.Timeout"
+	limit, option := c.transport.timeout, clientTimeoutOption
 	if prompt(call.method) && (limit == 0 || c.config.handshakeTimeout < limit) {
-		limit, option = c.config.handshakeTimeout, "Client.HandshakeTimeout"
+		limit, option = c.config.handshakeTimeout, c.config.handshakeOption
 	}
 	stopLimit := func() {}
 	if limit > 0 {
@@ -101,6 +110,9 @@ func (c *core) startClocks(ctx context.Context, call *call, cancel context.Cance
 func (c *core) await(parent, ctx context.Context, b *binding, call *call, r *reply) (jsontext.Value, *verdict) {
 	others := 0
 	for m, err := range r.messages {
+		if c.lifetime.Err() != nil { // what the server says now may be the echo of our own DELETE
+			return nil, alive(ErrClosed, DeliveryUnknown)
+		}
 		if err != nil {
 			return nil, c.broken(parent, ctx, b, call, err)
 		}
@@ -117,7 +129,7 @@ func (c *core) await(parent, ctx context.Context, b *binding, call *call, r *rep
 			return nil, alive(&LimitError{What: "the number of notifications on one reply (Limits.Notifications)", Limit: int64(c.config.limits.Notifications)}, DeliveryUnknown)
 		case m.Method == "":
 			others++
-			call.strays++
+			call.stray(m)
 			c.counters.strays.Add(1)
 		default:
 			others++
@@ -148,6 +160,8 @@ func (c *core) broken(parent, ctx context.Context, b *binding, call *call, err e
 	switch {
 	case parent.Err() != nil:
 		v.err = contextError(parent)
+	case c.lifetime.Err() != nil: // ctx follows a moment later
+		v.err = ErrClosed
 	case ctx.Err() != nil:
 		v.err = context.Cause(ctx)
 	default:
@@ -166,7 +180,8 @@ func (c *core) broken(parent, ctx context.Context, b *binding, call *call, err e
 // resumeFailed ends a call whose stream could not be taken up again. Its
 // outcome is unknown; whether the session is gone is verified for the others.
 func (c *core) resumeFailed(b *binding, call *call, a *answer) *verdict {
-	if v := b.era.judge(b, call, a); v.session != VerdictAlive && !call.probe {
+	suspicious := b.era.judge(b, call, a).session != VerdictAlive && !call.probe
+	if suspicious && c.current.Load() == b { // of an older session nothing is left to find out
 		c.verifyLater(b)
 	}
 	return alive(a.httpError(), DeliveryUnknown)

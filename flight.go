@@ -25,8 +25,9 @@ type flight struct {
 	done chan struct{}
 
 	// Set before done is closed.
-	binding *binding
-	err     error
+	binding  *binding
+	err      error
+	delivery Delivery // what err proves about the handshake
 }
 
 // errHookExit is what a flight ends with unless it gets to its end.
@@ -104,10 +105,10 @@ func (c *core) reinitialize(ctx context.Context) error {
 	if err != nil {
 		return fail(err, DeliveryNotSent)
 	}
-	if err := c.wait(ctx, f); err != nil {
+	if err := c.wait(ctx, f); err != nil || f.err == nil {
 		return err
 	}
-	return f.err
+	return fail(f.err, f.delivery)
 }
 
 // fly opens the new session and lands. The landing is deferred: it must happen
@@ -122,6 +123,7 @@ func (c *core) fly(f *flight) {
 func (c *core) land(f *flight) {
 	c.mu.Lock()
 	c.flight = nil
+	f.delivery = deliveryIn(f.err)
 	replaced, reason := c.state == stateReady, "reinitialized on request"
 	if c.loss != nil {
 		reason = c.loss.Reason
@@ -130,7 +132,7 @@ func (c *core) land(f *flight) {
 	case c.state == stateClosed && f.err == nil:
 		f.err = ErrClosed
 	case f.err == nil:
-		c.state, c.last, c.loss, c.check, c.failedReopens = stateReady, f.binding, nil, nil, 0
+		c.state, c.last, c.loss, c.failedReopens = stateReady, f.binding, nil, 0
 		c.current.Store(f.binding)
 	case c.state == stateLost:
 		c.grounded(f)
@@ -162,6 +164,11 @@ func (c *core) grounded(f *flight) {
 	c.failedReopens++
 	c.loss = c.loss.delayed(time.Now().Add(gate), unwrapFailure(f.err))
 	f.err = c.loss
+	if c.loss.final { // nothing reopens by itself, but whoever asked for this flight may well ask again
+		again := *c.loss
+		again.final = false
+		f.err = &again
+	}
 }
 
 // hangUp ends a session at the server, in half the time that Close has, so
@@ -193,7 +200,7 @@ func (c *core) openAnew(f *flight) error {
 			}
 			wait = max(wait, asked)
 		}
-		if pause(c.lifetime, wait) != nil {
+		if !c.pause(c.lifetime, wait) {
 			return ErrClosed
 		}
 	}
@@ -216,16 +223,17 @@ func (c *core) handshake(ctx context.Context, generation uint64) (*binding, erro
 }
 
 // connect opens the first session. A server that asks for patience gets it, as
-// long as the caller's deadline allows.
-func (c *core) connect(ctx context.Context) (*binding, error) {
+// long as the caller's deadline allows. It also returns how often it tried.
+func (c *core) connect(ctx context.Context) (b *binding, tries int, err error) {
 	for try := 1; ; try++ {
 		b, err := c.handshake(ctx, 1)
 		asked, ok := retryAfterOf(err)
-		if err == nil || !ok || !patient(ctx, err, asked, try) {
-			return b, err
+		wait := max(asked, fullJitter(firstReopenWait, try-1, maxReopenWait)) // "at once" is no leave to hammer
+		if err == nil || !ok || !patient(ctx, err, wait, try) {
+			return b, try, err
 		}
-		if pause(ctx, asked) != nil {
-			return nil, fail(contextError(ctx), DeliveryRefused)
+		if !c.pause(ctx, wait) {
+			return nil, try, fail(contextError(ctx), DeliveryRefused)
 		}
 	}
 }

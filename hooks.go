@@ -15,12 +15,15 @@ type Call struct {
 	Params json.RawMessage // without _meta; do not modify
 	Header http.Header     // of this call; may be changed before next
 	Meta   map[string]any  // members of _meta; may be changed before next
-	Result json.RawMessage // set when next returned nil; do not modify
+	Result json.RawMessage // set when next returned nil; do not modify its bytes
 }
 
 // Interceptor runs around a call, with all its re-sends, in the caller's
 // goroutine. It must call next at most once; the error of next is a *CallError.
-// Returning another error replaces the call's outcome.
+// Returning another error replaces the cause of the call's failure; its
+// Delivery stays what is known. An interceptor that does not call next fails
+// the call with DeliveryNotSent, or answers it by setting Result and returning
+// nil.
 type Interceptor func(ctx context.Context, call *Call, next func(context.Context) error) error
 
 // Trace is a set of hooks. Any of them may be nil. They run inline, in the

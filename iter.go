@@ -84,11 +84,20 @@ func (l *listing[T, P]) page(ctx context.Context, s *Session, c *call) (*P, erro
 	return page, nil
 }
 
-var errNameless = errors.New("it has nothing to be called by")
+var (
+	errNameless   = errors.New("it has nothing to be called by")
+	errUnreadable = errors.New("unreadable, as many before it on the same page")
+)
+
+// maxReasons is how many items of a page have their own reason for being left out: a page may hold nothing but such items.
+const maxReasons = 100
 
 // maxRestarts bounds how often one walk starts over. Every restart is the answer to a further loss of the
 // session, so this ends a walk only where the server loses one after the other.
 const maxRestarts = 16
+
+// maxYielded is how many items a walk remembers, so as to start over without yielding them again. A longer one ends with the session.
+const maxYielded = 100_000
 
 // walk is the state of one pass over a list.
 type walk struct {
@@ -103,7 +112,7 @@ type walk struct {
 
 	round   int            // how often the walk has started over
 	lost    uint64         // the generation that the last restart left behind
-	yielded map[string]int // key -> the round that yielded it
+	yielded map[uint64]int // hash of the key -> the round that yielded it
 }
 
 // nextCall is the request for the next page. A cursor means nothing to another session than the one that gave it (protocol
@@ -136,14 +145,22 @@ func (w *walk) restart(err error) bool {
 // a key twice in one round is its own business. What the last page yields (more is false) need not be
 // remembered, since no restart can follow.
 func (w *walk) isNew(key string, more bool) bool {
-	if round, known := w.yielded[key]; known {
+	if !w.restarts {
+		return true
+	}
+	hash := maphash.String(w.seed, key) // keys may be long
+	if round, known := w.yielded[hash]; known {
 		return round == w.round
 	}
-	if more && w.restarts {
+	switch {
+	case !more:
+	case len(w.yielded) >= maxYielded && w.round == 0:
+		w.restarts, w.yielded = false, nil // too long a list to start over
+	default:
 		if w.yielded == nil {
-			w.yielded = make(map[string]int)
+			w.yielded = make(map[uint64]int)
 		}
-		w.yielded[key] = w.round
+		w.yielded[hash] = w.round
 	}
 	return true
 }
@@ -187,7 +204,12 @@ func (l *itemList[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		}
 		item := new(T)
 		if err := decode(raw, item); err != nil {
-			l.unreadable = append(l.unreadable, fmt.Errorf("item %d: %w", i, err))
+			if len(l.unreadable) < maxReasons {
+				err = fmt.Errorf("item %d: %w", i, err)
+			} else {
+				err = errUnreadable
+			}
+			l.unreadable = append(l.unreadable, err)
 			continue
 		}
 		l.readable = append(l.readable, item)

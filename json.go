@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/holdfast-mcp/mcpclient/internal/jsonrpc"
 )
 
 //nolint:gochecknoglobals // read-only
@@ -22,8 +24,15 @@ var (
 	marshalOptions = json.JoinOptions(json.DefaultOptionsV2(), json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 )
 
-// decodeResult decodes the result of an answer, once. The error is a *ProtocolError.
+// maxParts bounds the items and members of a result, all its lists taken together. Decoded, each takes up to a hundred times the
+// room of its text: without a bound, 32 MiB of [{},{},... would become a gigabyte.
+const maxParts = 200_000
+
+// decodeResult decodes the result of an answer, once. The error is a *ProtocolError or a *LimitError.
 func decodeResult[T any](raw jsontext.Value) (*T, error) {
+	if jsonrpc.MoreParts(raw, maxParts, "structuredContent", "inputSchema", "outputSchema") {
+		return nil, &LimitError{What: "the number of items and members of a result, structured content and schemas aside,", Limit: maxParts}
+	}
 	result := new(T)
 	if err := json.Unmarshal(raw, result, unmarshalOptions); err != nil {
 		return nil, &ProtocolError{Reason: "the result does not have the form its method asks for", Err: err}

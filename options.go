@@ -3,6 +3,7 @@ package mcpclient
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"time"
@@ -34,8 +35,9 @@ type Progress struct {
 
 // WithProgress asks the server for progress and hands it to f. f usually runs
 // in the goroutine of the call, but servers may report on another call's reply:
-// then it runs there, so f must be safe for concurrent use. What arrives after
-// the call has returned is dropped. A server need not report anything.
+// then it runs there, so f must be safe for concurrent use. When the call
+// returns, f is not running and will not be called again. A server need not
+// report anything.
 func WithProgress(f func(Progress)) CallOption {
 	return func(s *callSettings) { s.progress = f }
 }
@@ -127,7 +129,7 @@ func (c *call) seal() error {
 // text is spliced: it is not parsed again, and stays byte for byte.
 func withMeta(params, meta jsontext.Value) (jsontext.Value, error) {
 	body := bytes.TrimSpace(params)
-	if bytes.Contains(body, []byte(`"_meta"`)) { // perhaps further in, or in a string
+	if bytes.Contains(body, []byte(`"_meta"`)) || bytes.Contains(body, []byte(`\u`)) { // perhaps further in, or in other letters
 		merged, err := mergeMeta(body, meta)
 		if err != nil || merged != nil {
 			return merged, err
@@ -144,13 +146,20 @@ func withMeta(params, meta jsontext.Value) (jsontext.Value, error) {
 // options of the call win. nil: they have none.
 func mergeMeta(params, meta jsontext.Value) (jsontext.Value, error) {
 	var object struct {
-		Meta map[string]jsontext.Value `json:"_meta,omitzero"`
-		Rest jsontext.Value            `json:",embed"`
+		Meta jsontext.Value `json:"_meta,omitzero"`
+		Rest jsontext.Value `json:",embed"`
 	}
 	if err := decode(params, &object); err != nil || object.Meta == nil {
 		return nil, err
 	}
-	if err := decode(meta, &object.Meta); err != nil {
+	merged := make(map[string]jsontext.Value)
+	for _, source := range []jsontext.Value{object.Meta, meta} {
+		if err := decode(source, &merged); err != nil {
+			return nil, fmt.Errorf("_meta of the params: %w", err)
+		}
+	}
+	var err error
+	if object.Meta, err = encode(merged); err != nil {
 		return nil, err
 	}
 	return encode(&object)

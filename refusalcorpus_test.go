@@ -54,6 +54,12 @@ func loadRefusals(tb testing.TB) []refusalCase {
 	return cases
 }
 
+// answeredRefusals leaves row L14 out: where the network failed there is no answer that the table could judge.
+func answeredRefusals(tb testing.TB) []refusalCase {
+	tb.Helper()
+	return slices.DeleteFunc(loadRefusals(tb), func(c refusalCase) bool { return c.networkErr != nil })
+}
+
 func parseRefusal(content []byte) (refusalCase, error) {
 	facts, response, _ := bytes.Cut(content, []byte("\n\n"))
 	c, err := parseFacts(string(facts))
@@ -133,7 +139,7 @@ func parseFacts(text string) (refusalCase, error) {
 func (c refusalCase) refusal() mcpclient.Refusal {
 	r := mcpclient.Refusal{
 		HTTPMethod: c.httpMethod, Method: c.rpcMethod, SessionSent: c.sessionSent, Resumed: c.resumed,
-		StatusCode: c.status, Header: c.header, Body: c.body, Err: c.networkErr,
+		StatusCode: c.status, Header: c.header, Body: c.body,
 	}
 	r.RPC, r.OurID = c.rpcError()
 	return r

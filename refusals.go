@@ -26,14 +26,13 @@ const (
 type Refusal struct {
 	HTTPMethod  string      // POST, GET or DELETE
 	Method      string      // JSON-RPC method of the request; "" for GET, DELETE and answers to the server
-	StatusCode  int         // HTTP status; 0 if there was no answer
+	StatusCode  int         // HTTP status
 	Header      http.Header // header of the response
 	Body        []byte      // at most 64 KiB of the response's body
 	RPC         *RPCError   // the JSON-RPC error in the body, nil if there is none
 	OurID       bool        // RPC carries the id of the request
 	SessionSent bool        // the request carried the current session
 	Resumed     bool        // a GET that took up a stream which had worked on this session before
-	Err         error       // the network's failure: there was no answer at all
 
 	// Row is the name of the row of the library's table that matched, such as "S5"; "" if none did.
 	Row string
@@ -234,7 +233,6 @@ func unauthorizedSession(method string, where ...func(*Refusal) bool) []refusalS
 
 // What data cannot say.
 
-func (r *Refusal) unanswered() bool  { return r.Err != nil }
 func (r *Refusal) sessionless() bool { return !r.SessionSent }
 func (r *Refusal) opening() bool     { return r.Method == openingMethod }
 func (r *Refusal) hasOurID() bool    { return r.OurID }
@@ -264,9 +262,6 @@ func (r *Refusal) challengedForSession() bool {
 //
 //nolint:gochecknoglobals // a table that nothing changes; built once, read for every refusal
 var refusalTable = []refusalRow{
-	{"L14", VerdictAlive, "the network failed; that says nothing about the session", []refusalSignal{
-		{where: refusalFacts{(*Refusal).unanswered}},
-	}},
 	{"L12", VerdictAlive, "the server answered with a result, whatever its text says about sessions of the application", []refusalSignal{
 		{status: []int{200}, where: refusalFacts{(*Refusal).hasNoRPC}},
 	}},

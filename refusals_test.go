@@ -2,7 +2,6 @@ package mcpclient_test
 
 import (
 	"bytes"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,14 +22,14 @@ func rowVerdicts() map[string]mcpclient.Verdict {
 	for _, row := range []string{"S3", "S11"} {
 		verdicts[row] = mcpclient.VerdictVerify
 	}
-	for _, row := range []string{"L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "L9", "L10", "L11", "L12", "L13", "L14"} {
+	for _, row := range []string{"L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "L9", "L10", "L11", "L12", "L13"} {
 		verdicts[row] = mcpclient.VerdictAlive
 	}
 	return verdicts
 }
 
 func TestRefusalCorpus(t *testing.T) {
-	cases := loadRefusals(t)
+	cases := answeredRefusals(t)
 	require.GreaterOrEqual(t, len(cases), 60)
 	verdicts := rowVerdicts()
 	for _, c := range cases {
@@ -45,7 +44,7 @@ func TestRefusalCorpus(t *testing.T) {
 // A row or a signal that no file meets is a guess, and nobody would notice its loss.
 func TestRefusalTableIsCovered(t *testing.T) {
 	names, signals := mcpclient.RefusalSignals()
-	verdicts, cases := rowVerdicts(), loadRefusals(t)
+	verdicts, cases := rowVerdicts(), answeredRefusals(t)
 	require.Len(t, names, len(verdicts)-1, "rows of the table")
 	for i, name := range names {
 		require.Contains(t, verdicts, name)
@@ -67,7 +66,7 @@ func TestRefusalTableIsCovered(t *testing.T) {
 // What did not carry the session, or asked for a new one, says nothing about the session: otherwise a
 // wrong URL would look like a lost session, and a handshake would be answered with a handshake.
 func TestRefusalWithoutSessionNeverCostsOne(t *testing.T) {
-	for _, c := range loadRefusals(t) {
+	for _, c := range answeredRefusals(t) {
 		none := c.refusal()
 		none.SessionSent = false
 		row, verdict := mcpclient.ClassifyRefusal(none)
@@ -80,17 +79,6 @@ func TestRefusalWithoutSessionNeverCostsOne(t *testing.T) {
 	}
 }
 
-// A network failure proves nothing about the session, whatever else the caller noted.
-func TestRefusalByTheNetworkNeverCostsTheSession(t *testing.T) {
-	for _, c := range loadRefusals(t) {
-		r := c.refusal()
-		r.Err = errors.New("connection reset by peer")
-		row, verdict := mcpclient.ClassifyRefusal(r)
-		require.Equal(t, "L14", row, c.name)
-		require.Equal(t, mcpclient.VerdictAlive, verdict, c.name)
-	}
-}
-
 func TestRefusalWordsInAnyShape(t *testing.T) {
 	shapes := map[string]func(string) string{
 		"upper case":  strings.ToUpper,
@@ -98,7 +86,7 @@ func TestRefusalWordsInAnyShape(t *testing.T) {
 		"white space": func(s string) string { return "\r\n\t " + s + " \n" },
 	}
 	for name, shape := range shapes {
-		for _, c := range loadRefusals(t) {
+		for _, c := range answeredRefusals(t) {
 			row, _ := mcpclient.ClassifyRefusal(reshaped(c.refusal(), shape))
 			require.Equal(t, c.row, row, "%s in %s", c.name, name)
 		}
@@ -107,10 +95,7 @@ func TestRefusalWordsInAnyShape(t *testing.T) {
 
 // The words alone decide nothing: each row holds for its statuses, codes and HTTP methods only.
 func TestRefusalNeedsItsStatusCodeAndMethod(t *testing.T) {
-	for _, c := range loadRefusals(t) {
-		if c.networkErr != nil {
-			continue
-		}
+	for _, c := range answeredRefusals(t) {
 		teapot := c.refusal()
 		teapot.StatusCode = http.StatusTeapot
 		row, _ := mcpclient.ClassifyRefusal(teapot)
@@ -133,7 +118,7 @@ func TestRefusalNeedsItsStatusCodeAndMethod(t *testing.T) {
 // Nor do status, code and method alone, where the row names words.
 func TestRefusalNeedsItsWords(t *testing.T) {
 	worded := []string{"S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12", "L3", "L7", "L10", "L13"}
-	for _, c := range loadRefusals(t) {
+	for _, c := range answeredRefusals(t) {
 		r := reshaped(c.refusal(), func(string) string { return "something else" })
 		row, _ := mcpclient.ClassifyRefusal(r)
 		require.NotContains(t, worded, row, "%s with other words", c.name)

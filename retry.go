@@ -1,7 +1,6 @@
 package mcpclient
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -41,9 +40,13 @@ func deliveryOfFailure(err error, progress *sendProgress) Delivery {
 
 // failedBeforeHTTP recognises errors of the phases that precede the request.
 func failedBeforeHTTP(err error) bool {
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return true
-	}
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial" || badCertificate(err)
+}
+
+// badCertificate recognises a server that is not who it should be. No later
+// try mends that.
+func badCertificate(err error) bool {
 	return is[*tls.CertificateVerificationError](err) || is[x509.UnknownAuthorityError](err) ||
 		is[x509.HostnameError](err) || is[x509.CertificateInvalidError](err)
 }
@@ -52,6 +55,8 @@ func failedBeforeHTTP(err error) bool {
 // nothing better.
 //
 // 3xx and 4xx: the request was turned away before it was dispatched. Refused.
+// But 303 is how a server points at the outcome of a request (RFC 9110 section
+// 15.4.4). Unknown.
 //
 // 503 with Retry-After: an invitation to come again, which overloaded or
 // restarting servers and balancers send instead of dispatching. Refused.
@@ -63,6 +68,8 @@ func failedBeforeHTTP(err error) bool {
 // nobody knows how it ended. Unknown.
 func deliveryOfStatus(status int, header http.Header) Delivery {
 	switch {
+	case status == http.StatusSeeOther:
+		return DeliveryUnknown
 	case status >= 300 && status < 500:
 		return DeliveryRefused
 	case status == http.StatusServiceUnavailable && header.Get("Retry-After") != "":
@@ -86,11 +93,11 @@ func transientStatus(status int) bool {
 // transientHandshake reports whether a failed handshake is worth another try:
 // the network failed, the server is busy or restarting, no answer came in
 // time, or the fresh session was refused on its very first message. A definite
-// answer (wrong URL, HTML, another version, unauthorized) is not. Opening a
-// session twice harms nobody, so an unknown outcome counts as well.
+// answer (wrong URL or certificate, HTML, another version, unauthorized) is
+// not. Opening a session twice harms nobody, so an unknown outcome counts as well.
 func transientHandshake(err error) bool {
 	if is[*SessionError](err) || is[*NetworkError](err) {
-		return true
+		return !badCertificate(err)
 	}
 	refused, ok := errors.AsType[*HTTPError](err)
 	return ok && transientStatus(refused.StatusCode)
@@ -144,21 +151,6 @@ func fullJitter(base time.Duration, n int, limit time.Duration) time.Duration {
 
 // between returns a random duration in [low, high].
 func between(low, high time.Duration) time.Duration { return low + rand.N(high-low+1) }
-
-// pause waits for d or for the end of ctx, whose error it returns.
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
 
 // repeatable lists the methods that a server may execute twice without harm
 // (by the protocol's own definition). net/http may re-send these when an idle

@@ -50,12 +50,7 @@ func (c *core) routeProgress(params jsontext.Value) {
 	if json.Unmarshal(p.Token, &token) != nil {
 		return // not one of ours
 	}
-	call, ok := c.progress.find(token)
-	if !ok {
-		return // it has ended
-	}
-	call.clock.touch()
-	call.settings.progress(Progress{Progress: p.Progress.orZero(), Total: p.Total.orZero(), Message: p.Message})
+	c.progress.report(token, Progress{Progress: p.Progress.orZero(), Total: p.Total.orZero(), Message: p.Message})
 }
 
 // log hands a log message to the call's own handler.
@@ -73,13 +68,50 @@ func (c *call) log(params jsontext.Value) {
 }
 
 // progressTable finds the calls that asked for progress.
-type progressTable struct{ calls sync.Map } // token -> *call
+type progressTable struct{ calls sync.Map } // token -> *progressReports
 
-func (t *progressTable) add(c *call)    { t.calls.Store(c.settings.token, c) }
-func (t *progressTable) remove(c *call) { t.calls.Delete(c.settings.token) }
+// progressReports are the reports on one call. They may come on the replies of
+// other calls, and so in several goroutines at once.
+type progressReports struct {
+	call *call
 
-func (t *progressTable) find(token string) (*call, bool) {
+	mu      sync.Mutex
+	over    bool
+	running sync.WaitGroup // callbacks; none is added once it is over
+}
+
+// add takes reports on c until the returned function is called. That one waits
+// for callbacks which run on the reply of another call: what a caller does
+// after its call must not meet them.
+func (t *progressTable) add(c *call) (remove func()) {
+	token, r := c.settings.token, &progressReports{call: c}
+	t.calls.Store(token, r)
+	return func() {
+		t.calls.Delete(token)
+		r.mu.Lock()
+		r.over = true
+		r.mu.Unlock()
+		r.running.Wait()
+	}
+}
+
+// report hands p to the call with this token, unless it has ended.
+func (t *progressTable) report(token string, p Progress) {
 	found, _ := t.calls.Load(token)
-	c, ok := found.(*call)
-	return c, ok
+	r, ok := found.(*progressReports)
+	if !ok || !r.begin() {
+		return
+	}
+	defer r.running.Done()
+	r.call.clock.touch()
+	r.call.settings.progress(p)
+}
+
+func (r *progressReports) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.over {
+		r.running.Add(1)
+	}
+	return !r.over
 }

@@ -41,6 +41,16 @@ type view struct {
 	refused atomic.Pointer[SessionError] // the server has lost the new session, too
 }
 
+func (v *view) err() error {
+	if v.over.Load() {
+		return ErrClosed
+	}
+	if refused := v.refused.Load(); refused != nil {
+		return refused
+	}
+	return nil
+}
+
 type state int
 
 const (
@@ -73,12 +83,12 @@ type core struct {
 	last          *binding // the binding in use, or the one that was lost
 	loss          *SessionError
 	flight        *flight // the handshake that all wait for
-	check         *check  // the verification of last
 	failedReopens int     // in a row
 	circuit       circuit
 	logLevel      *LogLevel
 	owned         map[string]int // the session's goroutines, by what they do
 	idle          chan struct{}  // closed when owned is empty after Close
+	detached      bool           // closed without telling the server
 	closeErr      error
 }
 
@@ -171,8 +181,9 @@ func (c *core) shut(hangUp bool) error {
 	c.mu.Lock()
 	if c.state == stateClosed {
 		c.mu.Unlock()
-		return c.awaitShut(budget)
+		return c.awaitShut()
 	}
+	c.detached = !hangUp
 	wasReady, b := c.state == stateReady, c.last
 	c.state = stateClosed
 	c.current.Store(nil)
@@ -181,31 +192,44 @@ func (c *core) shut(hangUp bool) error {
 	}
 	c.mu.Unlock()
 
+	var err error
+	defer func() { // deferred: a hook may end this goroutine
+		c.finish(err)
+		if b != nil {
+			c.trace.sessionClosed(b)
+		}
+	}()
 	c.end(ErrClosed)
 	if hangUp && wasReady {
 		if err := b.era.close(budget, b); err != nil {
 			c.config.logger.Info("mcpclient: the server did not confirm the end of the session", "err", err)
 		}
 	}
-	err := c.awaitOwned(budget)
+	err = c.awaitOwned(budget)
 	c.transport.close()
-	if b != nil {
-		c.trace.sessionClosed(b)
-	}
-	c.mu.Lock()
-	c.closeErr = err
-	c.mu.Unlock()
-	close(c.done)
 	return err
 }
 
-func (c *core) awaitShut(budget context.Context) error {
+// finish tells all who wait for the end, with what Close returns.
+func (c *core) finish(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closeErr = err
+	close(c.done)
+}
+
+// awaitShut waits for the first caller of shut. That one began earlier, so its
+// time is up before ours but for the grace.
+func (c *core) awaitShut() error {
+	const grace = 100 * time.Millisecond
+	late := time.NewTimer(c.config.closeTimeout + grace)
+	defer late.Stop()
 	select {
 	case <-c.done:
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return c.closeErr
-	case <-budget.Done():
+	case <-late.C:
 		return fmt.Errorf("another Close is still at work after %v", c.config.closeTimeout)
 	}
 }
@@ -242,7 +266,9 @@ func (c *core) abort() { _ = c.shut(false) }
 // leave ends, at the server, a session that the client will not use, without
 // keeping anyone waiting.
 func (c *core) leave(b *binding) {
-	c.spawn("end of an unused session", func() { c.hangUp(b) })
+	if !c.spawn("end of an unused session", func() { c.hangUp(b) }) {
+		c.hangUp(b) // the session was closed meanwhile, which waits for the handshake that this is part of
+	}
 }
 
 func (c *core) nextID() int64 { return c.ids.Add(1) }
@@ -255,16 +281,16 @@ func (c *core) interruption(ctx context.Context) error {
 	return ErrClosed
 }
 
-// pause waits for d, or for the end of ctx or of the session.
-func (c *core) pause(ctx context.Context, d time.Duration) error {
+// pause waits for d, and reports false if ctx or the session ended before.
+func (c *core) pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return ctx.Err() == nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	case <-c.lifetime.Done():
-		return ErrClosed
+		return false
 	}
 }

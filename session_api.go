@@ -33,8 +33,12 @@ func (s *Session) latest() *binding {
 func (s *Session) Done() <-chan struct{} { return s.core.done }
 
 // Err returns nil while the session is ready, the *SessionError while it is
-// lost, and ErrClosed after Close or Detach.
+// lost, and ErrClosed after Close or Detach. What Client.Restore gets is ready
+// until Restore returns, unless the new session is refused, too.
 func (s *Session) Err() error {
+	if s.view != nil {
+		return s.view.err()
+	}
 	s.core.mu.Lock()
 	defer s.core.mu.Unlock()
 	switch s.core.state {

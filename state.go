@@ -51,16 +51,28 @@ func (s *Session) State() SessionState {
 }
 
 // Detach is Close without telling the server: the session lives on there, for
-// a later [Client.Resume] with the state returned.
+// a later [Client.Resume] with the state returned. After Close there is nothing
+// left to resume: the error is [ErrClosed].
 func (s *Session) Detach() (SessionState, error) {
 	if s.view != nil {
 		return SessionState{}, s.localError("detach", "", ErrUnsupported)
 	}
-	state := s.State()
-	if err := s.core.shut(false); err != nil {
+	err := s.core.shut(false)
+	if s.core.wasClosed() {
+		return SessionState{}, s.localError("detach", "", ErrClosed)
+	}
+	state := s.State() // after shut: no handshake replaces the session any more
+	if err != nil {
 		return state, &CallError{Method: "detach", Delivery: DeliveryAnswered, Err: err}
 	}
 	return state, nil
+}
+
+// wasClosed reports whether Close came before Detach, and ended the session at the server.
+func (c *core) wasClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.detached
 }
 
 // adopt turns a state into the session's first binding.

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -51,10 +50,9 @@ func toolParams(name string, args any) (checkedParams, error) {
 	if err != nil {
 		return nil, err
 	}
-	quoted, _ := json.Marshal(name, marshalOptions) // a string always encodes
-	params := make(checkedParams, 0, len(quoted)+len(arguments)+32)
+	params := make(checkedParams, 0, len(name)+len(arguments)+48)
 	params = append(params, `{"name":`...)
-	params = append(params, quoted...)
+	params, _ = jsontext.AppendQuote(params, name) // the error tells of replaced bytes only
 	params = append(params, `,"arguments":`...)
 	params = append(params, arguments...)
 	return append(params, '}'), nil

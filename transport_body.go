@@ -38,17 +38,17 @@ type replyBody struct {
 
 // decode sets up reading through the content encoding. The client asks for
 // identity; a server that compresses all the same is decoded here, so that the
-// limits count decoded bytes.
-func (b *replyBody) decode(encoding string) error {
+// limits count decoded bytes. It reports false for any other encoding.
+func (b *replyBody) decode(encoding string) bool {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "", "identity":
 		b.decoded = b.raw
-		return nil
+		return true
 	case "gzip", "x-gzip":
 		b.decoded, b.length = &lazyGzip{raw: b.raw}, -1
-		return nil
+		return true
 	default:
-		return &ProtocolError{Reason: "content encoding " + quote(encoding) + " was not asked for"}
+		return false
 	}
 }
 
@@ -81,13 +81,17 @@ func (b *replyBody) readAll() ([]byte, error) {
 		return nil, b.tooLarge()
 	}
 	var text chunkBuffer
-	text.reserve(max(b.length+1, minReply)) // one byte to spare, to meet the end without growing
-	for size := int64(0); ; {
+	size := b.length + 1 // one byte to spare, to meet the end without growing
+	if size == 0 {
+		size = minReply
+	}
+	text.reserve(size)
+	for arrived := int64(0); ; {
 		n, err := b.Read(text.room())
 		text.wrote(n)
-		size += int64(n)
+		arrived += int64(n)
 		switch {
-		case size > limit:
+		case arrived > limit:
 			return nil, b.tooLarge()
 		case err == io.EOF:
 			return text.take(), nil
@@ -101,12 +105,12 @@ func (b *replyBody) tooLarge() error {
 	return fail(&LimitError{What: "the reply (Client.MaxMessageSize)", Limit: b.transport.maxReply}, DeliveryUnknown)
 }
 
-// readHead returns the beginning of a body that will not be used, for an error text.
-func (b *replyBody) readHead() []byte {
+// readHead returns the first n bytes of a body that will not be used, for an error text.
+func (b *replyBody) readHead(n int) []byte {
 	clock := time.AfterFunc(refusalWait, func() { b.raw.Close() })
 	defer clock.Stop()
-	head := make([]byte, 64)
-	n, _ := io.ReadFull(b, head)
+	head := make([]byte, n)
+	n, _ = io.ReadFull(b, head)
 	return head[:n]
 }
 

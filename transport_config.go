@@ -19,6 +19,7 @@ func newTransport(c *config) *transport {
 	t := &transport{maxReply: c.maxMessageSize, lastUse: new(atomic.Int64), skipDrains: new(atomic.Int32)}
 	if c.httpClient == nil {
 		t.own = tunedTransport(c.limits)
+		t.maxHeader, t.headerOption = c.limits.ResponseHeader, "Limits.ResponseHeader"
 		t.do = t.own.RoundTrip // no redirect engine, fewer allocations
 		return t
 	}
@@ -26,7 +27,18 @@ func newTransport(c *config) *transport {
 	t.timeout, client.Timeout = client.Timeout, 0 // the client's timeout would cut streams
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.do = client.Do
+	t.maxHeader, t.headerOption = headerLimitOf(client.Transport), "http.Transport.MaxResponseHeaderBytes"
 	return t
+}
+
+// headerLimitOf returns the limit that a user's RoundTripper sets, for the text
+// of an error: net/http's default where it does not tell.
+func headerLimitOf(roundTripper http.RoundTripper) int64 {
+	const byDefault = 10 << 20
+	if std, ok := roundTripper.(*http.Transport); ok && std.MaxResponseHeaderBytes > 0 {
+		return std.MaxResponseHeaderBytes
+	}
+	return byDefault
 }
 
 func tunedTransport(l Limits) *http.Transport {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"mime"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -28,6 +27,9 @@ type transport struct {
 	timeout  time.Duration   // http.Client.Timeout of the user's client, moved to the call
 	maxReply int64           // Client.MaxMessageSize
 
+	maxHeader    int64  // bytes of a response header; net/http enforces it
+	headerOption string // what sets maxHeader
+
 	lastUse    *atomic.Int64 // UnixNano of the last request sent
 	skipDrains *atomic.Int32 // see replyBody.discard
 }
@@ -48,6 +50,7 @@ type httpRequest struct {
 	repeatable bool        // net/http may re-send it on a dead idle connection
 	headerWait time.Duration
 	jar        http.CookieJar // nil: no cookies
+	secret     string         // a credential in header that no error may repeat
 }
 
 // httpReply is the answer to an httpRequest. Its body must be closed.
@@ -67,12 +70,10 @@ func (r *httpReply) isJSON() bool {
 	return kind == "" || kind == "application/json" || strings.HasSuffix(kind, "+json")
 }
 
+// mediaType leaves the parameters out unread: nothing depends on them, and a
+// malformed one does no harm.
 func (r *httpReply) mediaType() string {
-	value := r.header.Get("Content-Type")
-	kind, _, err := mime.ParseMediaType(value)
-	if err != nil {
-		kind, _, _ = strings.Cut(value, ";")
-	}
+	kind, _, _ := strings.Cut(r.header.Get("Content-Type"), ";")
 	return strings.ToLower(strings.TrimSpace(kind))
 }
 
@@ -100,10 +101,10 @@ func (t *transport) roundTrip(ctx context.Context, r *httpRequest) (*httpReply, 
 		if err != nil || reply.status < 300 || reply.status > 399 || reply.status == http.StatusNotModified {
 			return reply, err
 		}
-		next, err := redirectTarget(reply, r.url, hop)
+		next, err := redirectTarget(reply, r, hop)
 		reply.body.discard()
 		if err != nil {
-			return nil, fail(err, DeliveryRefused)
+			return nil, fail(err, deliveryOfStatus(reply.status, reply.header))
 		}
 		followed := *r
 		followed.url = next
@@ -113,15 +114,16 @@ func (t *transport) roundTrip(ctx context.Context, r *httpRequest) (*httpReply, 
 
 // redirectTarget returns where to repeat the request. Nothing, neither token
 // nor session id nor body, is ever sent to another origin.
-func redirectTarget(reply *httpReply, from *url.URL, hop int) (*url.URL, error) {
+func redirectTarget(reply *httpReply, r *httpRequest, hop int) (*url.URL, error) {
 	location := reply.header.Get("Location")
-	next, err := from.Parse(location)
+	next, err := r.url.Parse(location)
 	if err != nil || location == "" {
-		return nil, &RedirectError{StatusCode: reply.status, Location: location}
+		return nil, &RedirectError{StatusCode: reply.status, Location: redactText(location, r.secret)}
 	}
 	keepsMethod := reply.status == http.StatusTemporaryRedirect || reply.status == http.StatusPermanentRedirect
-	if !keepsMethod || hop >= maxRedirects || next.User != nil || !sameOrigin(next, from) {
-		return nil, &RedirectError{StatusCode: reply.status, Location: next.String()}
+	if !keepsMethod || hop >= maxRedirects || next.User != nil || !sameOrigin(next, r.url) {
+		next.User = nil
+		return nil, &RedirectError{StatusCode: reply.status, Location: redactText(next.String(), r.secret)}
 	}
 	next.Fragment = ""
 	return next, nil
@@ -143,18 +145,21 @@ func portOf(u *url.URL) string {
 }
 
 func (t *transport) exchange(ctx context.Context, r *httpRequest) (*httpReply, error) {
+	if ctx.Err() != nil { // net/http would say so, too, but not that it has done nothing yet
+		return nil, fail(context.Cause(ctx), DeliveryNotSent)
+	}
 	t.dropStaleConns(r)
 	progress := new(sendProgress)
 	sendCtx, headersArrived := boundHeaderWait(progress.observe(ctx), r.headerWait)
 	request, err := newHTTPRequest(sendCtx, r)
 	if err != nil {
 		headersArrived()
-		return nil, fail(&NetworkError{Err: err}, DeliveryNotSent)
+		return nil, fail(withoutURL(err), DeliveryNotSent)
 	}
 	response, err := t.do(request)
 	headersArrived()
 	if err != nil {
-		return nil, t.sendFailure(sendCtx, err, progress)
+		return nil, t.sendFailure(sendCtx, r, err, progress)
 	}
 	if r.jar != nil {
 		if cookies := response.Cookies(); len(cookies) > 0 {
@@ -162,11 +167,17 @@ func (t *transport) exchange(ctx context.Context, r *httpRequest) (*httpReply, e
 		}
 	}
 	body := &replyBody{ctx: sendCtx, raw: response.Body, length: response.ContentLength, transport: t}
-	if err := body.decode(response.Header.Get("Content-Encoding")); err != nil {
-		body.close()
-		return nil, fail(err, deliveryOfStatus(response.StatusCode, response.Header))
+	reply := &httpReply{status: response.StatusCode, header: response.Header, url: r.url, body: body}
+	encoding := response.Header.Get("Content-Encoding")
+	if body.decode(encoding) {
+		return reply, nil
 	}
-	return &httpReply{status: response.StatusCode, header: response.Header, url: r.url, body: body}, nil
+	if reply.succeeded() {
+		body.close()
+		return nil, fail(&ProtocolError{Reason: "content encoding " + quote(redactText(encoding, r.secret)) + " was not asked for"}, DeliveryUnknown)
+	}
+	body.decoded = http.NoBody // the status of a refusal tells most of it
+	return reply, nil
 }
 
 // boundHeaderWait ends the request if no response header arrives within wait.
@@ -179,6 +190,9 @@ func boundHeaderWait(ctx context.Context, wait time.Duration) (context.Context, 
 	clock := time.AfterFunc(wait, func() { cancel(noAnswerWithin(wait, "Client.HandshakeTimeout")) })
 	return ctx, func() { clock.Stop() }
 }
+
+// clientTimeoutOption is how errors call the timeout of the user's http.Client.
+const clientTimeoutOption = "http.Client.Timeout"
 
 // noAnswerWithin is the error of a server that stays silent for longer than an
 // option allows.
@@ -195,8 +209,12 @@ func (e *timeoutError) Error() string {
 	return "no answer within " + e.wait.String() + " (" + e.option + "): is this an MCP endpoint, and is it up?"
 }
 
-// Timeout reports true, as net.Error asks.
+// Timeout reports true. With Temporary it makes a net.Error, by which programs
+// recognise a timeout of any make.
 func (e *timeoutError) Timeout() bool { return true }
+
+// Temporary reports true, as the timeouts of package net do.
+func (e *timeoutError) Temporary() bool { return true }
 
 // dropStaleConns closes idle connections before a call that must not be sent
 // twice, when they have been idle so long that the server may be closing them
@@ -210,26 +228,45 @@ func (t *transport) dropStaleConns(r *httpRequest) {
 }
 
 // sendFailure types an error of RoundTrip.
-func (t *transport) sendFailure(ctx context.Context, err error, progress *sendProgress) error {
+func (t *transport) sendFailure(ctx context.Context, r *httpRequest, err error, progress *sendProgress) error {
 	delivery := deliveryOfFailure(err, progress)
 	if ctx.Err() != nil {
 		return fail(context.Cause(ctx), delivery)
 	}
-	if viaClient, ok := errors.AsType[*url.Error](err); ok {
-		err = viaClient.Err // its text repeats the URL, query and all
+	err = withoutURL(err)
+	if t.own != nil && !progress.askedForConn.Load() {
+		return fail(err, DeliveryNotSent) // such a request, net/http does not even try to send
 	}
-	if strings.Contains(err.Error(), "server response headers exceeded") {
-		// net/http has no type for this one. The server had accepted the request.
-		return fail(&LimitError{What: "the response header (Limits.ResponseHeader)", Limit: t.headerLimit()}, DeliveryUnknown)
+	if bad := t.badAnswer(redactText(err.Error(), r.secret)); bad != nil {
+		return fail(bad, DeliveryUnknown)
 	}
 	return fail(&NetworkError{Err: err}, delivery)
 }
 
-func (t *transport) headerLimit() int64 {
-	if t.own != nil {
-		return t.own.MaxResponseHeaderBytes
+// badAnswer types what net/http has no types for: there was an answer, which
+// it would not take. A field of its header is not shown: it may be the one
+// with the session id.
+func (t *transport) badAnswer(text string) error {
+	switch _, malformed, ok := strings.Cut(text, "transport connection broken: malformed "); {
+	case ok && strings.Contains(malformed, "header"):
+		return &ProtocolError{Reason: "the answer has a malformed HTTP header"}
+	case ok:
+		return &ProtocolError{Reason: "the answer is not HTTP: malformed " + clip(malformed)}
+	case strings.Contains(text, "failed to parse Location header"):
+		return &ProtocolError{Reason: "the answer redirects to an unreadable Location"}
+	case strings.Contains(text, "server response headers exceeded"), strings.Contains(text, "response header list larger than"):
+		return &LimitError{What: "the response header (" + t.headerOption + ")", Limit: t.maxHeader}
+	default:
+		return nil
 	}
-	return 0
+}
+
+// withoutURL drops the URL, whose query may hold a secret, from an error of net/http.
+func withoutURL(err error) error {
+	if repeating, ok := errors.AsType[*url.Error](err); ok {
+		return repeating.Err
+	}
+	return err
 }
 
 // idempotencyHeader with an empty value list stays off the wire but lets

@@ -34,41 +34,43 @@ func (c *core) verify(ctx context.Context, b *binding) bool {
 func (c *core) verifyLater(b *binding) *check {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.check != nil && c.check.binding == b {
-		return c.check
+	if b.check != nil {
+		return b.check
 	}
 	v := &check{binding: b, done: make(chan struct{})}
 	if !c.spawnLocked("verification", func() { c.runCheck(v) }) {
 		return nil
 	}
-	if c.last == b {
-		c.check = v
-	}
+	b.check = v
 	return v
 }
 
 func (c *core) runCheck(v *check) {
-	defer close(v.done) // deferred: a hook may end this goroutine
+	proven := false
+	defer func() { // deferred: a hook may end this goroutine
+		if !proven {
+			c.forgetCheck(v) // the next suspicion asks again
+		}
+		close(v.done)
+	}()
 	method := listOffered(v.binding.server)
 	if method == "" {
-		return // nothing can be asked without side effects: the session lives
+		proven = true // nothing can be asked without side effects: the session lives
+		return
 	}
 	_, verdict := c.attempt(c.lifetime, v.binding, &call{method: method, exempt: true, probe: true})
-	switch {
-	case verdict == nil || verdict.delivery == DeliveryAnswered && verdict.session == VerdictAlive:
-	case verdict.session == VerdictLost:
-		v.lost = true
+	v.lost = verdict != nil && verdict.session == VerdictLost
+	proven = v.lost || verdict == nil || verdict.delivery == DeliveryAnswered
+	if v.lost {
 		c.lose(v.binding, verdict.lost)
-	default:
-		c.forgetCheck(v) // no answer proves nothing: the next suspicion asks again
 	}
 }
 
 func (c *core) forgetCheck(v *check) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.check == v {
-		c.check = nil
+	if v.binding.check == v {
+		v.binding.check = nil
 	}
 }
 

@@ -69,7 +69,7 @@ func (c *call) run(parent context.Context, prefaces []func(context.Context, *cal
 			result, err = c.dispatch(ctx)
 		}
 	}
-	if context.Cause(ctx) == errCancelled {
+	if errors.Is(context.Cause(ctx), errCancelled) {
 		return
 	}
 	answer := c.encode(result, err)
@@ -120,8 +120,8 @@ func (c *call) encode(result any, err error) []byte {
 		}
 		err = encodeErr
 	}
-	var rpc *mcpclient.RPCError
-	if !errors.As(err, &rpc) {
+	rpc, ok := errors.AsType[*mcpclient.RPCError](err)
+	if !ok {
 		rpc = &mcpclient.RPCError{Code: codeInternal, Message: err.Error()}
 	}
 	return jsonrpc.AppendError(nil, c.message.ID, &jsonrpc.Error{Code: rpc.Code, Message: rpc.Message, Data: []byte(rpc.Data)})

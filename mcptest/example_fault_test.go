@@ -28,8 +28,7 @@ func ExampleServer_Next() {
 	)
 	for range 3 {
 		_, err := session.CallTool(ctx, "echo", map[string]any{"text": "hi"})
-		var call *mcpclient.CallError
-		if errors.As(err, &call) {
+		if call, failed := errors.AsType[*mcpclient.CallError](err); failed {
 			fmt.Printf("failed, delivery %s, executed %d\n", call.Delivery, srv.Executed())
 			continue
 		}

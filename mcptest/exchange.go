@@ -55,7 +55,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
 
-	x := s.receive(w, r, ctx)
+	x := s.receive(ctx, w, r)
 	entry := x.request
 	s.mu.Lock()
 	fault, met := s.script.takeLocked(x.request)
@@ -73,7 +73,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.serve()
 }
 
-func (s *Server) receive(w http.ResponseWriter, r *http.Request, ctx context.Context) *exchange {
+func (s *Server) receive(ctx context.Context, w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{server: s, r: r, ctx: ctx, breakAfter: -1}
 	x.request = Request{
 		Time:       time.Now(),

@@ -179,7 +179,7 @@ func TestFaults(t *testing.T) {
 func TestHoldOpen(t *testing.T) {
 	w := open(t)
 	w.srv.Next(mcptest.HoldOpen())
-	stream := w.live(http.MethodPost, w.message("ping", ""), nil)
+	stream := w.live(http.MethodPost, w.message("ping", ""))
 	require.JSONEq(t, `{}`, string(stream.message().Result))
 	require.Equal(t, "meanwhile", w.echo("meanwhile"))
 	stream.close()
@@ -208,7 +208,7 @@ func TestSlowAndHang(t *testing.T) {
 func TestServerRequest(t *testing.T) {
 	w := open(t)
 	w.srv.Next(mcptest.ServerRequest("roots/list", nil))
-	stream := w.live(http.MethodPost, w.message("ping", ""), nil)
+	stream := w.live(http.MethodPost, w.message("ping", ""))
 	asked := stream.message()
 	require.Equal(t, "roots/list", asked.Method)
 	require.Equal(t, 202, w.post(`{"jsonrpc":"2.0","id":`+string(asked.ID)+`,"error":{"code":-32601,"message":"no"}}`).status)
@@ -220,7 +220,7 @@ func TestServerRequest(t *testing.T) {
 func TestServerRequestDuringInitialize(t *testing.T) {
 	w := &wire{t: t, srv: mcptest.New(t)}
 	w.srv.Next(mcptest.ServerRequest("ping", nil))
-	stream := w.live(http.MethodPost, w.message("initialize", initializeParams), nil)
+	stream := w.live(http.MethodPost, w.message("initialize", initializeParams))
 	asked := stream.message()
 	require.Equal(t, 400, w.post(`{"jsonrpc":"2.0","id":4711,"result":{}}`).status, "an answer to nothing needs a session")
 	require.Equal(t, 202, w.post(`{"jsonrpc":"2.0","id":`+string(asked.ID)+`,"result":{}}`).status)

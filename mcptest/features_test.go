@@ -55,6 +55,8 @@ func TestPrompts(t *testing.T) {
 	require.JSONEq(t, `{"prompts":[{"name":"review","arguments":[{"name":"code","required":true}]}]}`, w.call("prompts/list", ""))
 	require.JSONEq(t, `{"messages":[{"role":"user","content":{"type":"text","text":"x=1"}}]}`, w.call("prompts/get", `{"name":"review","arguments":{"code":"x=1"}}`))
 	require.JSONEq(t, `{"messages":[]}`, w.call("prompts/get", `{"name":"review","arguments":{"code":""}}`))
+	srv.AddPrompt(mcpclient.Prompt{Name: "blank"}, nil)
+	require.JSONEq(t, `{"messages":[]}`, w.call("prompts/get", `{"name":"blank"}`))
 	require.Equal(t, "Missing required argument: code", w.callError("prompts/get", `{"name":"review"}`).Message)
 	require.Equal(t, "Unknown prompt: nobody", w.callError("prompts/get", `{"name":"nobody"}`).Message)
 }
@@ -142,7 +144,7 @@ func TestStandaloneStream(t *testing.T) {
 			srv.AddResource(mcpclient.Resource{URI: "x://1", Name: "1"})
 			w := connect(t, srv)
 			require.Equal(t, 406, w.send(http.MethodGet, "", http.Header{"Accept": {"application/json"}}).status)
-			stream := w.live(http.MethodGet, "", nil)
+			stream := w.live(http.MethodGet, "")
 
 			srv.AddTool(mcpclient.Tool{Name: "new"}, nil)
 			require.Equal(t, "notifications/tools/list_changed", stream.message().Method)
@@ -159,7 +161,7 @@ func TestStandaloneStream(t *testing.T) {
 			srv.AddPrompt(mcpclient.Prompt{Name: "p"}, nil)
 			require.Equal(t, "notifications/prompts/list_changed", stream.message().Method)
 
-			second := w.live(http.MethodGet, "", nil)
+			second := w.live(http.MethodGet, "")
 			_, err := stream.next()
 			require.Error(t, err, "a session has one reader, the newest")
 			srv.Broadcast("notifications/acme", map[string]int{"n": 1})

@@ -30,8 +30,11 @@ type prompt struct {
 }
 
 // AddPrompt adds a prompt, or replaces the one of this name. The handler is
-// called only with all required arguments.
+// called only with all required arguments; without one the prompt is empty.
 func (s *Server) AddPrompt(p mcpclient.Prompt, h PromptHandler) {
+	if h == nil {
+		h = func(context.Context, map[string]string) (*mcpclient.PromptResult, error) { return nil, nil }
+	}
 	s.mu.Lock()
 	s.features.prompts.set(p.Name, prompt{p, h})
 	s.mu.Unlock()

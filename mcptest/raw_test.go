@@ -178,9 +178,9 @@ type live struct {
 	in   *bufio.Reader
 }
 
-func (w *wire) live(method, body string, header http.Header) *live {
+func (w *wire) live(method, body string) *live {
 	w.t.Helper()
-	resp, err := w.srv.HTTPClient().Do(w.request(method, body, header))
+	resp, err := w.srv.HTTPClient().Do(w.request(method, body, nil))
 	require.NoError(w.t, err)
 	require.Equal(w.t, http.StatusOK, resp.StatusCode)
 	require.Equal(w.t, "text/event-stream", resp.Header.Get("Content-Type"))

@@ -53,7 +53,7 @@ func (s *Server) AddResourceFunc(r mcpclient.Resource, read ResourceHandler) {
 }
 
 // AddResourceTemplate adds a family of resources, or replaces the one of this
-// template; read gets the URI of one of them. Of RFC 6570 it knows {name},
+// template; read gets the URI of one of them, and without it none is found. Of RFC 6570 it knows {name},
 // which stands for one path segment, and {+name}, which stands for anything.
 func (s *Server) AddResourceTemplate(t mcpclient.ResourceTemplate, read ResourceHandler) {
 	added := template{t, read, templatePattern(t.URITemplate)}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 )
 
 const endpointPath = "/mcp"
@@ -59,6 +60,8 @@ func Start(opts ...Option) *Server {
 	s.http = &http.Server{
 		Handler:   s,
 		ConnState: s.conns.changed,
+		// A connection that says nothing is not to outlive a program that forgot it.
+		ReadHeaderTimeout: time.Minute,
 		// What net/http logs here is what faults are for.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
@@ -78,7 +81,7 @@ func (s *Server) listen() (net.Listener, *http.Transport) {
 		s.url = "http://mcptest.invalid" + endpointPath
 		return listener, transport
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(s.ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		panic("mcptest: " + err.Error())
 	}

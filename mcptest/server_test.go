@@ -181,7 +181,7 @@ func TestRestart(t *testing.T) {
 	entered, ended := make(chan struct{}), make(chan struct{})
 	srv.AddTool(blockingTool(entered, ended))
 	w := connect(t, srv)
-	stream := w.live(http.MethodPost, w.message("tools/call", `{"name":"block"}`), nil)
+	stream := w.live(http.MethodPost, w.message("tools/call", `{"name":"block"}`))
 	<-entered
 	srv.Restart()
 	<-ended

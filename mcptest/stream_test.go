@@ -21,7 +21,7 @@ func TestStreamsSendTheHeaderBeforeTheAnswer(t *testing.T) {
 		<-release
 		return nil, nil
 	})
-	stream := w.live(http.MethodPost, w.message("tools/call", `{"name":"wait"}`), nil)
+	stream := w.live(http.MethodPost, w.message("tools/call", `{"name":"wait"}`))
 	close(release)
 	ev, err := stream.next()
 	require.NoError(t, err)
@@ -117,9 +117,9 @@ func TestInMemoryLeavesTheBubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, mcptest.InMemory(), mcptest.StandaloneStream())
 		w.srv.Always(mcptest.Hang().On("ping"))
-		w.live(http.MethodGet, "", nil)
+		w.live(http.MethodGet, "")
 		w.srv.Next(mcptest.HoldOpen())
-		require.Contains(t, string(w.live(http.MethodPost, w.message("tools/list", ""), nil).message().Result), "echo")
+		require.Contains(t, string(w.live(http.MethodPost, w.message("tools/list", "")).message().Result), "echo")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		_, err := w.try(w.request(http.MethodPost, w.message("ping", ""), nil).WithContext(ctx))

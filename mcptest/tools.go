@@ -89,8 +89,11 @@ type tool struct {
 }
 
 // AddTool adds a tool, or replaces the one of this name. Without an
-// InputSchema it takes any object.
+// InputSchema it takes any object; without a handler its result is empty.
 func (s *Server) AddTool(t mcpclient.Tool, h ToolHandler) {
+	if h == nil {
+		h = func(context.Context, *ToolRequest) (*mcpclient.ToolResult, error) { return nil, nil }
+	}
 	if len(t.InputSchema) == 0 {
 		t.InputSchema = json.RawMessage(`{"type":"object"}`)
 	}
@@ -154,10 +157,9 @@ func (c *call) callTool(ctx context.Context) (any, error) {
 	result, err := t.handler(ctx, &ToolRequest{
 		Name: params.Name, Arguments: params.Arguments, Session: c.session.id, Meta: params.Meta, call: c,
 	})
-	var rpc *mcpclient.RPCError
 	switch {
-	case errors.As(err, &rpc):
-		return nil, rpc
+	case isRPCError(err):
+		return nil, err
 	case err != nil:
 		failed := Text(err.Error())
 		failed.IsError = true
@@ -166,6 +168,11 @@ func (c *call) callTool(ctx context.Context) (any, error) {
 		return &mcpclient.ToolResult{}, nil
 	}
 	return result, nil
+}
+
+func isRPCError(err error) bool {
+	_, is := errors.AsType[*mcpclient.RPCError](err)
+	return is
 }
 
 // executedLocked enters an execution into the ledger and keeps [ForgetEvery]'s promise.

@@ -60,6 +60,8 @@ func TestWhatAToolReturns(t *testing.T) {
 			return result, err
 		})
 	}
+	w.srv.AddTool(mcpclient.Tool{Name: "no handler"}, nil)
+	require.JSONEq(t, `{"content":[]}`, w.call("tools/call", `{"name":"no handler"}`))
 	add("nothing", nil, nil)
 	require.JSONEq(t, `{"content":[]}`, w.call("tools/call", `{"name":"nothing"}`))
 	add("failing", nil, errors.New("out of paper"))
@@ -70,7 +72,7 @@ func TestWhatAToolReturns(t *testing.T) {
 	require.Equal(t, rpcError{Code: -32602, Message: "Unknown tool: nobody"}, w.callError("tools/call", `{"name":"nobody"}`))
 	require.Equal(t, -32602, w.callError("tools/call", `{"name":"echo","arguments":[]}`).Code)
 	require.Equal(t, -32602, w.callError("tools/call", `{"name":7}`).Code)
-	require.Len(t, w.srv.Executions(), 3, "what is refused is not executed")
+	require.Len(t, w.srv.Executions(), 4, "what is refused is not executed")
 }
 
 func TestProgressAndLogMakeAStream(t *testing.T) {
@@ -183,7 +185,7 @@ func TestAskTheClient(t *testing.T) {
 		return mcptest.Text("hello " + string(raw)), err
 	})
 	greet := func(answer string) answer {
-		stream := w.live(http.MethodPost, w.message("tools/call", `{"name":"greet"}`), nil)
+		stream := w.live(http.MethodPost, w.message("tools/call", `{"name":"greet"}`))
 		asked := stream.message()
 		require.Equal(t, "elicitation/create", asked.Method)
 		require.JSONEq(t, `{"message":"Your name?"}`, string(asked.Params))

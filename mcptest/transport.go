@@ -65,8 +65,7 @@ func (x *exchange) post() {
 		x.refuse(http.StatusUnsupportedMediaType, codeBadRequest, "Unsupported Media Type: Content-Type must be application/json")
 		return
 	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(x.bad, &tooLarge) {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](x.bad); tooLarge {
 		x.refuse(http.StatusRequestEntityTooLarge, codeInvalidRequest, "Request body is too large")
 		return
 	}

@@ -1,12 +1,11 @@
-// Quickstart connects to a server, lists its tools, calls one, and calls on from 64 goroutines at once. Without a URL it
-// brings its own server, which forgets its sessions every few calls: go run ./examples/quickstart [https://host/mcp]
+// Quickstart lists a server's tools, calls one, and calls on from 64 goroutines at once. Without an argument it brings a
+// server that forgets its sessions every few calls: go run ./examples/quickstart [https://host/mcp]
 package main
 
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
+	"log"
 	"os"
 	"sync/atomic"
 
@@ -19,65 +18,62 @@ import (
 func main() {
 	server := mcptest.Start(mcptest.ForgetEvery(25))
 	defer server.Close()
-	if err := run(context.Background(), os.Stdout, server, os.Args[1:]...); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	url, repeated := server.URL(), func() any { return len(server.Repeated()) }
+	if len(os.Args) > 1 {
+		url, repeated = os.Args[1], func() any { return "not counted there" }
+	}
+	if err := run(context.Background(), log.New(os.Stdout, "", 0), url, repeated); err != nil {
+		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, server *mcptest.Server, urls ...string) error {
-	session, err := mcpclient.Connect(ctx, append(urls, server.URL())[0])
+func run(ctx context.Context, out *log.Logger, url string, repeated func() any) error {
+	session, err := mcpclient.Connect(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	fmt.Fprintf(out, "server:  %s %s\n", session.Server().Name, session.Server().Version)
-	fmt.Fprintf(out, "version: %s\n", session.Server().ProtocolVersion)
-	tools, err := mcpclient.Collect(session.Tools(ctx))
-	if err != nil {
-		return err
+	out.Printf("server:  %s %s\nversion: %s", session.Server().Name, session.Server().Version, session.Server().ProtocolVersion)
+	name, args := "", map[string]any{}
+	for tool, err := range session.Tools(ctx) {
+		if err != nil {
+			return err
+		}
+		out.Printf("tool:    %s: %s", tool.Name, tool.Description)
+		var schema struct{ Properties map[string]any }
+		_ = json.Unmarshal(tool.InputSchema, &schema) // what cannot be read has no properties
+		if tool.Name == "echo" || name == "" && len(schema.Properties) == 0 && tool.Annotations.ReadOnly() {
+			name, args = tool.Name, schema.Properties
+		}
 	}
-	for _, tool := range tools {
-		fmt.Fprintf(out, "tool:    %s: %s\n", tool.Name, tool.Description)
+	if name == "" {
+		out.Print("call:    ping, because no tool can be called without knowing more of it")
+		return session.Ping(ctx)
 	}
-	name, args := choose(tools)
+	for property := range args {
+		args[property] = "hello"
+	}
 	result, err := session.CallTool(ctx, name, args)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "call:    %s: %s\n", name, result.Text())
+	out.Printf("call:    %s: %s", name, result.Text())
 
-	var calls, errors atomic.Int64
-	group, ctx := errgroup.WithContext(ctx)
-	for caller := range 64 {
-		group.Go(func() error {
-			for n := range 50 {
-				calls.Add(1)
-				// The server tells by the nonce if a call is ever executed twice.
-				nonce := mcpclient.WithMeta("nonce", fmt.Sprint(caller, "/", n))
-				if _, err := session.CallTool(ctx, name, args, nonce); err != nil {
-					errors.Add(1)
-					return err
-				}
+	var failed atomic.Int64
+	callers, ctx := errgroup.WithContext(ctx)
+	callers.SetLimit(64)
+	for n := range 3200 {
+		callers.Go(func() error {
+			_, err := session.CallTool(ctx, name, args, mcpclient.WithMeta("nonce", n)) // it tells the calls apart
+			if err != nil {
+				failed.Add(1)
 			}
-			return nil
+			return err
 		})
 	}
-	err = group.Wait()
+	err = callers.Wait()
 	stats := session.Stats()
-	fmt.Fprintf(out, "64 callers: %d calls, %d losses, %d initializes, %d errors, %d executed twice\n",
-		calls.Load(), stats.Losses, stats.Initializes-1, errors.Load(), len(server.Repeated()))
+	out.Printf("64 callers, %d calls in all: %d losses, %d re-initializes, %d errors, executed twice: %v",
+		stats.Calls, stats.Losses, stats.Initializes-1, failed.Load(), repeated())
 	return err
-}
-
-// choose finds a tool that can be called without knowing more: echo, or the first that needs no arguments.
-func choose(tools []*mcpclient.Tool) (name string, args map[string]string) {
-	for _, tool := range tools {
-		var schema struct {
-			Properties map[string]any
-			Required   []string
-		}
-		_ = json.Unmarshal(tool.InputSchema, &schema)
-	}
-	return name, args
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -13,6 +14,7 @@ const (
 	MaxDepth        = 10_000   // nesting of one message; the JSON library's own limit
 	MaxMessages     = 10_000   // messages of one array: the three bytes of "{}," cost a hundred in memory
 	maxMethodSize   = 4 << 10  // bytes of a method's JSON text
+	maxIDSize       = 4 << 10  // bytes of an id's JSON text: an answer to the server repeats it
 	maxErrorMessage = 64 << 10 // bytes of an error's message
 )
 
@@ -21,24 +23,54 @@ const (
 // The ids, params, results and error data returned alias data without a copy: data must not be changed or reused while any of them
 // is in use, and each of them keeps all of data in memory.
 //
-// Refused are names given twice in one object at any depth, JSON nested deeper than 10,000 levels ([ErrTooDeep]), anything after the
-// message, an empty batch, a batch of more than 10,000 messages ([ErrTooManyMessages]), a message that is no object, and a method
-// that is no string or takes more than 4,096 bytes. Accepted are invalid UTF-8 and lone surrogates (they become U+FFFD in strings;
+// Refused are names given twice in one object at any depth, JSON nested deeper than 10,000 levels ([ErrTooDeep]), objects with more
+// than 100,000 names ([ErrTooManyNames]; see [MaxNames]), anything after the message, an empty batch, a batch of more than 10,000
+// messages ([ErrTooManyMessages]), a message that is no object, a method that is no string, and a method or an id that takes more
+// than 4,096 bytes. Accepted are invalid UTF-8 and lone surrogates (they become U+FFFD in strings;
 // raw members keep them), null for an absent member, a missing or wrong version, and unknown members; a name in other case is an
 // unknown member. What Decode makes of a broken error member is told at [Error].
 //
 // An error says what is wrong and at which byte of data, and quotes at most 64 bytes of it. It wraps [jsontext.ErrDuplicateName] or
 // [io.ErrUnexpectedEOF] where one of them is the cause.
 func Decode(data []byte) ([]Message, error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowInvalidUTF8(true))
-	messages, err := readMessages(dec)
+	if tooManyNames(data) {
+		return nil, &decodeError{what: ErrTooManyNames.Error(), cause: ErrTooManyNames}
+	}
+	r := takeReader(data)
+	defer r.put()
+	messages, err := readMessages(r.dec)
 	if err == nil {
-		err = readEnd(dec)
+		err = readEnd(r.dec)
 	}
 	if err != nil {
 		return nil, describe(err, data)
 	}
 	return messages, nil
+}
+
+// reader is a decoder that is used again and again: its tables of names cost a dozen allocations to build.
+type reader struct {
+	dec *jsontext.Decoder
+	src bytes.Buffer
+}
+
+// readers is a pool, so nobody can tell what is in it.
+//
+//nolint:gochecknoglobals // see above
+var readers = sync.Pool{New: func() any { return &reader{dec: jsontext.NewDecoder(new(bytes.Buffer))} }}
+
+func takeReader(data []byte) *reader {
+	r, _ := readers.Get().(*reader)
+	r.src = *bytes.NewBuffer(data)
+	r.dec.Reset(&r.src, jsontext.AllowInvalidUTF8(true))
+	return r
+}
+
+// put gives r back without the data, which may be large.
+func (r *reader) put() {
+	r.src = bytes.Buffer{}
+	r.dec.Reset(&r.src)
+	readers.Put(r)
 }
 
 func readMessages(dec *jsontext.Decoder) ([]Message, error) {
@@ -103,6 +135,9 @@ func readMessage(dec *jsontext.Decoder, m *Message) error {
 		}
 		switch string(name) {
 		case "id":
+			if len(value) > maxIDSize {
+				return failAt(dec, errors.New("id of more than 4096 bytes"))
+			}
 			m.ID.raw = value
 		case "method":
 			if m.Method, err = methodName(dec, value); err != nil {

@@ -14,6 +14,7 @@ import (
 var (
 	ErrTooDeep         = errors.New("nested deeper than 10000 levels")
 	ErrTooManyMessages = errors.New("batch of more than 10000 messages")
+	ErrTooManyNames    = errors.New("more than 100000 names in the open objects")
 )
 
 // maxQuotedSize bounds what an error text repeats of the data.
