@@ -212,7 +212,7 @@ func validSessionID(id string) (string, error) {
 // if it is no version error.
 func offeredVersions(err error) []string {
 	rpc, ok := errors.AsType[*RPCError](err)
-	if !ok || len(rpc.Data) == 0 {
+	if !ok || len(rpc.Data) == 0 || len(rpc.Data) > maxErrorBody {
 		return nil
 	}
 	var data struct {

@@ -70,6 +70,7 @@ type stream struct {
 	lastID    string
 	retry     time.Duration
 	fruitless int   // GETs in a row without a new event id
+	useless   int   // events without a message
 	malformed error // the last event that could not be read
 }
 
@@ -97,20 +98,16 @@ func (s *stream) drain(yield func(*jsonrpc.Message, error) bool) (done bool, err
 	events := newSSEReader(s.body, s.era.core.config.maxMessageSize)
 	for {
 		event, err := events.next()
-		s.note(&event, err)
+		if err == nil {
+			s.note(&event)
+		}
+		messages, err := s.decode(&event, err)
 		switch {
-		case errors.Is(err, errEventTooLarge):
-			yield(nil, fail(&LimitError{What: "a server-sent event (Client.MaxMessageSize)", Limit: s.era.core.config.maxMessageSize}, DeliveryUnknown))
+		case is[*LimitError](err):
+			yield(nil, fail(err, DeliveryUnknown))
 			return true, nil
 		case err != nil:
 			return false, err
-		case len(event.data) == 0 || event.name != "" && event.name != "message":
-			continue // a priming event, or one that is not of this protocol
-		}
-		messages, err := jsonrpc.Decode(event.data)
-		if err != nil {
-			s.malformed = err // the stream goes on: the answer may still come
-			continue
 		}
 		for i := range messages {
 			if !yield(&messages[i], nil) {
@@ -120,11 +117,37 @@ func (s *stream) drain(yield func(*jsonrpc.Message, error) bool) (done bool, err
 	}
 }
 
-// note keeps what a resumption needs.
-func (s *stream) note(event *sseEvent, err error) {
-	if err != nil {
-		return
+// decode returns the messages of an event. One that cannot be read is passed
+// over: the answer may still come. Those over a limit end the stream, and so do
+// too many that say nothing.
+func (s *stream) decode(event *sseEvent, err error) ([]jsonrpc.Message, error) {
+	limit := s.era.core.config.maxMessageSize
+	switch {
+	case errors.Is(err, errEventTooLarge):
+		return nil, &LimitError{What: "a server-sent event (Client.MaxMessageSize)", Limit: limit}
+	case errors.Is(err, errNoEvent):
+		return nil, &LimitError{What: "what an event stream carries between two events", Limit: sseMaxSilence}
+	case err != nil:
+		return nil, err
 	}
+	if ofProtocol := event.name == "" || event.name == "message"; ofProtocol && len(event.data) > 0 { // else a priming event, at best
+		messages, err := jsonrpc.Decode(event.data)
+		if err == nil {
+			return messages, nil
+		}
+		if bad := unreadable("an event of the reply", err); is[*LimitError](bad) {
+			return nil, bad
+		}
+		s.malformed = err
+	}
+	if s.useless++; s.useless > s.era.core.config.limits.Notifications {
+		return nil, s.era.core.tooManyNotifications()
+	}
+	return nil, nil
+}
+
+// note keeps what a resumption needs.
+func (s *stream) note(event *sseEvent) {
 	if event.hasID {
 		if event.id != s.lastID {
 			s.fruitless = 0

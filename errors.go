@@ -74,7 +74,7 @@ type CallError struct {
 func (e *CallError) Error() string {
 	var b strings.Builder
 	b.WriteString("mcpclient: ")
-	b.WriteString(e.Method)
+	b.WriteString(excerpt(e.Method))
 	if e.Target != "" {
 		b.WriteByte(' ')
 		b.WriteString(excerpt(e.Target))
@@ -134,7 +134,8 @@ type SessionError struct {
 	RetryAt    time.Time // calls before this time fail at once; zero: no wait
 	Err        error     // the refusal, or why no new session could be opened; may be nil
 
-	final bool // nothing reopens this session by itself: ReinitializeNever, another principal
+	final    bool // nothing reopens this session by itself: ReinitializeNever, another principal
+	definite bool // why no new session could be opened does not pass by itself
 }
 
 func (e *SessionError) Error() string {
@@ -165,7 +166,7 @@ func (e *SessionError) Unwrap() error { return e.Err }
 func (e *SessionError) Is(target error) bool { return target == ErrSessionInvalid }
 
 func (e *SessionError) retryAfter() (time.Duration, bool) {
-	if e.final {
+	if e.final || e.definite {
 		return 0, false
 	}
 	if e.RetryAt.IsZero() {

@@ -126,7 +126,7 @@ func (c *core) await(parent, ctx context.Context, b *binding, call *call, r *rep
 		case isAnswerTo(m, call.id):
 			return m.Result, nil
 		case others >= c.config.limits.Notifications:
-			return nil, alive(&LimitError{What: "the number of notifications on one reply (Limits.Notifications)", Limit: int64(c.config.limits.Notifications)}, DeliveryUnknown)
+			return nil, alive(c.tooManyNotifications(), DeliveryUnknown)
 		case m.Method == "":
 			others++
 			call.stray(m)
@@ -137,6 +137,13 @@ func (c *core) await(parent, ctx context.Context, b *binding, call *call, r *rep
 		}
 	}
 	return nil, c.broken(parent, ctx, b, call, fail(call.unanswered(), DeliveryUnknown))
+}
+
+// tooManyNotifications ends a reply that would not end by itself. Whatever is
+// not the answer counts: a flood of strays or of empty events is no better.
+func (c *core) tooManyNotifications() error {
+	limit := c.config.limits.Notifications
+	return &LimitError{What: "the number of notifications on one reply (Limits.Notifications)", Limit: int64(limit)}
 }
 
 func alive(err error, d Delivery) *verdict {

@@ -99,6 +99,9 @@ func (c *core) wait(ctx context.Context, f *flight) error {
 
 // reinitialize is what Session.Reinitialize does.
 func (c *core) reinitialize(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return fail(contextError(ctx), DeliveryNotSent) // nobody is there to want a new session
+	}
 	c.mu.Lock()
 	f, err := c.takeOffLocked()
 	c.mu.Unlock()
@@ -163,6 +166,7 @@ func (c *core) grounded(f *flight) {
 	}
 	c.failedReopens++
 	c.loss = c.loss.delayed(time.Now().Add(gate), unwrapFailure(f.err))
+	c.loss.definite = !transientHandshake(f.err)
 	f.err = c.loss
 	if c.loss.final { // nothing reopens by itself, but whoever asked for this flight may well ask again
 		again := *c.loss

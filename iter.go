@@ -145,17 +145,14 @@ func (w *walk) restart(err error) bool {
 // a key twice in one round is its own business. What the last page yields (more is false) need not be
 // remembered, since no restart can follow.
 func (w *walk) isNew(key string, more bool) bool {
-	if !w.restarts {
-		return true
-	}
 	hash := maphash.String(w.seed, key) // keys may be long
 	if round, known := w.yielded[hash]; known {
 		return round == w.round
 	}
 	switch {
-	case !more:
-	case len(w.yielded) >= maxYielded && w.round == 0:
-		w.restarts, w.yielded = false, nil // too long a list to start over
+	case !more || !w.restarts:
+	case len(w.yielded) >= maxYielded:
+		w.restarts = false
 	default:
 		if w.yielded == nil {
 			w.yielded = make(map[uint64]int)

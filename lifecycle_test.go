@@ -156,7 +156,7 @@ func TestCloseEndsCallsInFlight(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const places = 8
 				stage := newLossStage(t, &mcpclient.Client{Limits: mcpclient.Limits{ConcurrentCalls: places}}, opts...)
-				entered, release := heldTool(stage.server, "hold")
+				entered, release := heldTool(stage.server)
 				defer close(release)
 				errs := make(chan error, 2*places)
 				for range 2 * places {
@@ -183,6 +183,33 @@ func TestCloseEndsCallsInFlight(t *testing.T) {
 				require.Equal(t, map[mcpclient.Delivery]int{mcpclient.DeliveryUnknown: places, mcpclient.DeliveryNotSent: places}, deliveries)
 				require.Empty(t, stage.server.Cancelled(), "the DELETE has said it")
 			})
+		})
+	}
+}
+
+// The DELETE makes the server end its executions, and answer them: no caller is to take that for the tool's own
+// answer. Which of the two is seen first is a matter of luck, so many try.
+func TestCloseHidesTheEchoOfItsDelete(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			const callers = 64
+			stage := newLossStage(t, nil, mcptest.InMemory(), mcptest.Streams())
+			entered, release := heldTool(stage.server)
+			defer close(release)
+			errs := make(chan error, callers)
+			for range callers {
+				go func() {
+					_, err := stage.session.CallTool(t.Context(), "hold", nil)
+					errs <- err
+				}()
+			}
+			for range callers {
+				<-entered
+			}
+			require.NoError(t, stage.session.Close())
+			for range callers {
+				requireClosed(t, <-errs, mcpclient.DeliveryUnknown)
+			}
 		})
 	}
 }
@@ -370,6 +397,15 @@ func TestReinitializeGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stage := newLossStage(t, nil, mcptest.InMemory())
 		old := stage.session.ID()
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		for range 20 {
+			err := stage.session.Reinitialize(gone)
+			require.ErrorIs(t, err, context.Canceled)
+			require.True(t, mcpclient.SafeToRetry(err))
+		}
+		require.Equal(t, 1, stage.arrived("initialize"), "nobody is there to want it")
+
 		stage.server.Next(mcptest.Slow(10 * time.Second).On("initialize"))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -387,7 +423,7 @@ func TestDetachAndResume(t *testing.T) {
 	stage := newLossStage(t, nil)
 	require.NoError(t, stage.session.SetLogLevel(t.Context(), mcpclient.LogError))
 	id := stage.session.ID()
-	_, release := heldTool(stage.server, "hold")
+	_, release := heldTool(stage.server)
 	defer close(release)
 	held := make(chan error, 1)
 	go func() {

@@ -180,7 +180,7 @@ func TestCircuitNotResetByAFailedCall(t *testing.T) {
 func TestCircuitNotResetByAnOldAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stage := newLossStage(t, &mcpclient.Client{Reinitialize: mcpclient.ReinitializeOnly}, mcptest.InMemory())
-		entered, release := heldTool(stage.server, "hold")
+		entered, release := heldTool(stage.server)
 		held := make(chan error, 1)
 		go func() {
 			_, err := stage.session.CallTool(t.Context(), "hold", nil)

@@ -120,10 +120,10 @@ func refusedTogether(n int, answer func(w http.ResponseWriter)) mcptest.Fault {
 	})).On("tools/call").Times(n)
 }
 
-// heldTool adds a tool that returns when release is closed. entered gets a value from each of its executions.
-func heldTool(server *mcptest.Server, name string) (entered chan struct{}, release chan struct{}) {
+// heldTool adds a tool named hold that returns when release is closed. entered gets a value from each of its executions.
+func heldTool(server *mcptest.Server) (entered chan struct{}, release chan struct{}) {
 	entered, release = make(chan struct{}, 100), make(chan struct{})
-	server.AddTool(mcpclient.Tool{Name: name}, func(ctx context.Context, _ *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+	server.AddTool(mcpclient.Tool{Name: "hold"}, func(ctx context.Context, _ *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
 		entered <- struct{}{}
 		select {
 		case <-release:
@@ -289,7 +289,11 @@ func TestLossOfManyCallersAtOnce(t *testing.T) {
 				require.Equal(t, 1, stage.server.Initializes())
 				return
 			}
-			require.NoError(t, stage.echo(t.Context()))
+			group, ctx := errgroup.WithContext(t.Context())
+			for range callers {
+				group.Go(func() error { return stage.echo(ctx) })
+			}
+			require.NoError(t, group.Wait())
 			require.Equal(t, 2, stage.server.Initializes())
 		})
 	}
@@ -337,7 +341,7 @@ func TestLossLeavesCallsInFlightAlone(t *testing.T) {
 	for name, opts := range map[string][]mcptest.Option{"json": nil, "stream": {mcptest.Streams()}} {
 		t.Run(name, func(t *testing.T) {
 			stage := newLossStage(t, nil, opts...)
-			entered, release := heldTool(stage.server, "hold")
+			entered, release := heldTool(stage.server)
 			held := make(chan error, 1)
 			go func() {
 				_, err := stage.session.CallTool(t.Context(), "hold", nil)
@@ -692,13 +696,16 @@ func pagedTools(server *mcptest.Server, n int) (names []string) {
 
 // A cursor means nothing to another session: the range starts over, and yields each item once (invariant 17).
 func TestLossRestartsAList(t *testing.T) {
-	for name, lose := range map[string]func(t *testing.T, stage *lossStage){
-		"met by the list": func(_ *testing.T, stage *lossStage) { stage.server.ForgetSessions() },
-		"met by another call": func(t *testing.T, stage *lossStage) {
+	for name, c := range map[string]struct {
+		lose    func(t *testing.T, stage *lossStage)
+		resends int64
+	}{
+		"met by the list": {lose: func(_ *testing.T, stage *lossStage) { stage.server.ForgetSessions() }},
+		"met by another call": {lose: func(t *testing.T, stage *lossStage) {
 			stage.server.ForgetSessions()
 			require.NoError(t, stage.session.Ping(t.Context()))
-		},
-		"asked for": func(t *testing.T, stage *lossStage) { require.NoError(t, stage.session.Reinitialize(t.Context())) },
+		}, resends: 2},
+		"asked for": {lose: func(t *testing.T, stage *lossStage) { require.NoError(t, stage.session.Reinitialize(t.Context())) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stage := newLossStage(t, nil, mcptest.PageSize(2), mcptest.WithoutDefaultTools())
@@ -708,11 +715,12 @@ func TestLossRestartsAList(t *testing.T) {
 				require.NoError(t, err)
 				got = append(got, tool.Name)
 				if len(got) == 3 || len(got) == 6 {
-					lose(t, stage)
+					c.lose(t, stage)
 				}
 			}
 			require.Equal(t, names, got)
 			require.Equal(t, 3, stage.server.Initializes())
+			require.Equal(t, c.resends, stage.session.Stats().Resends, "no page is re-sent")
 			requireNoStrangeCursor(t, stage)
 		})
 	}

@@ -221,8 +221,8 @@ func TestVerifyAsksForADeclaredList(t *testing.T) {
 func TestVerifyNeedsNoPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stage := newLossStage(t, &mcpclient.Client{Limits: mcpclient.Limits{ConcurrentCalls: 1}}, mcptest.InMemory())
-		entered, release := heldTool(stage.server, "hold")
-		stage.server.Next(suspicious(), mcptest.Slow(10*time.Second).On("tools/list"))
+		entered, release := heldTool(stage.server)
+		stage.server.Next(mcptest.Combine(mcptest.Slow(time.Second), suspicious()).On("tools/call"), mcptest.Slow(10*time.Second).On("tools/list"))
 		start := time.Now()
 		ended := make(chan error, 1)
 		go func() { ended <- stage.echo(t.Context()) }()
@@ -232,9 +232,10 @@ func TestVerifyNeedsNoPlace(t *testing.T) {
 			_, err := stage.session.CallTool(t.Context(), "hold", nil)
 			held <- err
 		}()
-		<-entered // it has the only place
+		<-entered // it has got the only place
+		require.Equal(t, time.Second, time.Since(start))
 		requireOwnError(t, <-ended)
-		require.Equal(t, 10*time.Second, time.Since(start))
+		require.Equal(t, 11*time.Second, time.Since(start))
 		close(release)
 		require.NoError(t, <-held)
 	})
@@ -260,6 +261,21 @@ func TestVerifyFirstCallerGivesUp(t *testing.T) {
 		require.Equal(t, 10*time.Second, time.Since(start))
 		require.Equal(t, 1, stage.arrived("tools/list"))
 		require.Equal(t, 2, stage.server.Initializes())
+	})
+}
+
+// Close ends a verification, and with it the wait of the call, which has had its answer.
+func TestVerifyEndsWithTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stage := newLossStage(t, nil, mcptest.InMemory())
+		stage.server.Next(suspicious(), mcptest.Hang().On("tools/list"))
+		ended := make(chan error, 1)
+		go func() { ended <- stage.echo(t.Context()) }()
+		synctest.Wait()
+		start := time.Now()
+		require.NoError(t, stage.session.Close())
+		requireOwnError(t, <-ended)
+		require.Zero(t, time.Since(start))
 	})
 }
 
@@ -292,7 +308,7 @@ func TestVerifyAfterARefusedResume(t *testing.T) {
 	for _, gone := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			stage := newLossStage(t, &mcpclient.Client{Reinitialize: mcpclient.ReinitializeNever}, mcptest.InMemory(), mcptest.Resumable())
-			_, release := heldTool(stage.server, "hold")
+			_, release := heldTool(stage.server)
 			defer close(release)
 			stage.server.Next(mcptest.CutStream(1).On("tools/call"))
 			if gone {

@@ -141,7 +141,7 @@ func (c refusalCase) requireOwnAnswer(t *testing.T, err error) {
 		require.ErrorAs(t, err, &call)
 		require.Equal(t, mcpclient.DeliveryAnswered, call.Delivery)
 		require.ErrorAs(t, call.Err, &rpc)
-		require.False(t, errors.As(err, &refused))
+		require.NotErrorAs(t, err, &refused)
 		require.Equal(t, said.Code, rpc.Code)
 		require.Equal(t, said.Message, rpc.Message)
 	default:

@@ -54,8 +54,18 @@ func (o *outbox) put(l *letter) {
 
 // deliver sends until the queue is empty.
 func (o *outbox) deliver() {
-	defer o.retire()
-	for l := o.take(); l != nil; l = o.take() {
+	retired := false
+	defer func() {
+		if !retired { // the user's Logger has ended this goroutine
+			o.retire()
+		}
+	}()
+	for {
+		l := o.takeOrRetire()
+		if l == nil {
+			retired = true
+			return
+		}
 		ctx, cancel := context.WithTimeout(o.core.lifetime, l.timeout)
 		if err := l.binding.era.post(ctx, l.binding, l.body); err != nil {
 			o.core.config.logger.Debug("mcpclient: a message to the server was not accepted", "err", err)
@@ -64,11 +74,14 @@ func (o *outbox) deliver() {
 	}
 }
 
-// take returns the next letter; nil if there is none, or nobody to send it to.
-func (o *outbox) take() *letter {
+// takeOrRetire returns the next letter. If there is none, or nobody to send it
+// to, it returns nil and counts the sender out, both in one section: a letter
+// that came in between would find a sender and never be sent.
+func (o *outbox) takeOrRetire() *letter {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.queue) == 0 || o.core.lifetime.Err() != nil {
+		o.senders--
 		return nil
 	}
 	l := o.queue[0]

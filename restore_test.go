@@ -1,11 +1,13 @@
 package mcpclient_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime"
 	"strings"
@@ -74,7 +76,7 @@ func TestRestoreRunsFirst(t *testing.T) {
 
 // The view works from any goroutine and with any context, all calls of a Session included.
 func TestRestoreViewOffersAllCalls(t *testing.T) {
-	stage := restored(t, func(_ context.Context, stage *lossStage, view *mcpclient.Session) error {
+	stage := restored(t, func(_ context.Context, _ *lossStage, view *mcpclient.Session) error {
 		group, ctx := errgroup.WithContext(context.Background())
 		for range 4 {
 			group.Go(func() error { return echoOn(ctx, view) })
@@ -166,7 +168,7 @@ func TestRestoreNeedsNoPlace(t *testing.T) {
 		Limits:  mcpclient.Limits{ConcurrentCalls: 1},
 		Restore: func(ctx context.Context, view *mcpclient.Session) error { return view.Ping(ctx) },
 	})
-	entered, release := heldTool(stage.server, "hold")
+	entered, release := heldTool(stage.server)
 	held := make(chan error, 1)
 	go func() {
 		_, err := stage.session.CallTool(t.Context(), "hold", nil)
@@ -242,8 +244,7 @@ func TestRestoreVerifies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stage := restored(t, func(ctx context.Context, _ *lossStage, view *mcpclient.Session) error {
 			err := echoOn(ctx, view)
-			var rpc *mcpclient.RPCError
-			if !errors.As(err, &rpc) {
+			if _, own := errors.AsType[*mcpclient.RPCError](err); !own {
 				return fmt.Errorf("not the server's own error: %w", err)
 			}
 			return nil
@@ -486,7 +487,7 @@ type lossTrace struct {
 	lines []string
 }
 
-func (l *lossTrace) add(format string, args ...any) {
+func (l *lossTrace) addf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = append(l.lines, fmt.Sprintf(format, args...))
@@ -507,14 +508,14 @@ func (l *lossTrace) hooks() *mcpclient.Trace {
 			if e.Server != nil {
 				server = e.Server.Name
 			}
-			l.add("%s %d %s>%s %s %s", name, e.Generation, e.OldID, e.NewID, server, e.Reason)
+			l.addf("%s %d %s>%s %s %s", name, e.Generation, e.OldID, e.NewID, server, e.Reason)
 		}
 	}
 	return &mcpclient.Trace{
 		SessionOpened: event("opened"), SessionLost: event("lost"), SessionRestored: event("restored"),
 		ReopenFailed: event("failed"), SessionClosed: event("closed"),
 		CallRetried: func(e mcpclient.CallEvent) {
-			l.add("retried %s %s attempt %d of %d", e.Method, e.Target, e.Attempt, e.Generation)
+			l.addf("retried %s %s attempt %d of %d", e.Method, e.Target, e.Attempt, e.Generation)
 		},
 	}
 }
@@ -567,7 +568,8 @@ func TestTraceCarriesErrorsAndNoSecrets(t *testing.T) {
 	var texts []string
 	keep := func(e mcpclient.SessionEvent) { texts = append(texts, fmt.Sprintf("%+v %v", e, e.Err)) }
 	var lost, failed error
-	client := &mcpclient.Client{Trace: &mcpclient.Trace{
+	var logged bytes.Buffer
+	client := &mcpclient.Client{Logger: slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})), Trace: &mcpclient.Trace{
 		SessionOpened: keep, SessionRestored: keep, SessionClosed: keep,
 		SessionLost:  func(e mcpclient.SessionEvent) { keep(e); lost = e.Err },
 		ReopenFailed: func(e mcpclient.SessionEvent) { keep(e); failed = e.Err },
@@ -586,7 +588,9 @@ func TestTraceCarriesErrorsAndNoSecrets(t *testing.T) {
 	second := stage.session.ID()
 	require.NoError(t, stage.session.Close())
 	require.Len(t, texts, 5)
-	for _, text := range append(texts, err.Error(), fmt.Sprintf("%+v", err)) {
+	require.Contains(t, logged.String(), "session lost")
+	require.Contains(t, logged.String(), "new session")
+	for _, text := range append(texts, err.Error(), fmt.Sprintf("%+v", err), logged.String()) {
 		require.NotContains(t, text, first)
 		require.NotContains(t, text, second)
 	}

@@ -112,7 +112,8 @@ func TestEvidenceOfFailuresBelowHTTP(t *testing.T) {
 		}}), notSent, nil},
 		"a connection that cannot be written": {dialing(t, func(context.Context, string, string) (net.Conn, error) {
 			here, there := net.Pipe()
-			return here, there.Close()
+			t.Cleanup(func() { _ = there.Close() })
+			return unwritable{here}, nil
 		}), unknown, nil}, // the transport believed that it wrote
 		"foreign, dial":                {failing(noRoute), notSent, syscall.EHOSTUNREACH},
 		"foreign, certificate":         {failing(x509.UnknownAuthorityError{}), proof{delivery: mcpclient.DeliveryNotSent}, nil},
@@ -140,6 +141,13 @@ func TestEvidenceOfFailuresBelowHTTP(t *testing.T) {
 			require.Equal(t, 1, server.Initializes())
 		})
 	}
+}
+
+// unwritable is a connection whose other end has gone, as its first write finds out.
+type unwritable struct{ net.Conn }
+
+func (unwritable) Write([]byte) (int, error) {
+	return 0, &net.OpError{Op: "write", Net: "tcp", Err: syscall.EPIPE}
 }
 
 func failing(err error) http.RoundTripper {

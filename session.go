@@ -24,10 +24,10 @@ import (
 //	opening ────────────▶ ready ──────────────────▶ lost
 //	   │                    ▲                        │
 //	   │                    └────────────────────────┘
-//	   │                       publish(b'), by one flight
+//	   │                       land, by one flight
 //	   └───────────────────── closed ◀── Close, Detach, from every state
 //
-// Every transition happens under core.mu, and lose and publish act only on the
+// Every transition happens under core.mu, and lose and land act only on the
 // binding they name: a late refusal of an old session never touches a new one.
 type Session struct {
 	core *core

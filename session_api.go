@@ -3,7 +3,6 @@ package mcpclient
 import (
 	"context"
 	stdjson "encoding/json"
-	"fmt"
 	"sync/atomic"
 )
 
@@ -58,7 +57,7 @@ func (s *Session) Err() error {
 // still runs then, the error names it. Further calls of Close return the same.
 func (s *Session) Close() error {
 	if s.view != nil {
-		return s.localError("close", "", ErrUnsupported)
+		return s.localError("close", ErrUnsupported)
 	}
 	if err := s.core.shut(true); err != nil {
 		return &CallError{Method: "close", Delivery: DeliveryAnswered, Err: err}
@@ -72,7 +71,7 @@ func (s *Session) Close() error {
 // number of concurrent callers open one session.
 func (s *Session) Reinitialize(ctx context.Context) error {
 	if s.view != nil {
-		return s.localError("reinitialize", "", ErrUnsupported)
+		return s.localError("reinitialize", ErrUnsupported)
 	}
 	if err := s.core.reinitialize(ctx); err != nil {
 		return atTheDoor("reinitialize", "", err)
@@ -145,12 +144,19 @@ func (s *Session) maxPages() int { return s.core.config.limits.Pages }
 
 // skipped counts and logs a list item that could not be decoded.
 func (s *Session) skipped(kind string, err error) {
-	s.core.counters.skipped.Add(1)
-	s.core.config.logger.Warn("mcpclient: a list item is left out", "kind", kind, "err", err)
+	switch n := s.core.counters.skipped.Add(1); {
+	case n <= maxSkipsLogged:
+		s.core.config.logger.Warn("mcpclient: a list item is left out", "kind", kind, "err", err)
+	case n == maxSkipsLogged+1:
+		s.core.config.logger.Warn("mcpclient: further list items that are left out are only counted")
+	}
 }
 
-func (s *Session) localError(method, target string, err error) error {
-	return &CallError{Method: method, Target: target, Delivery: DeliveryNotSent, Err: err}
+// maxSkipsLogged keeps a server with nothing but bad items from filling the log.
+const maxSkipsLogged = 1000
+
+func (s *Session) localError(method string, err error) error {
+	return &CallError{Method: method, Delivery: DeliveryNotSent, Err: err}
 }
 
 // rememberLogLevel keeps the level for the sessions to come.
@@ -159,5 +165,3 @@ func (s *Session) rememberLogLevel(level LogLevel) {
 	defer s.core.mu.Unlock()
 	s.core.logLevel = &level
 }
-
-var _ fmt.Stringer = SessionState{}

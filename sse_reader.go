@@ -11,11 +11,15 @@ import (
 // errEventTooLarge ends a stream whose event, or whose single line of any kind, is larger than the reader's limit.
 var errEventTooLarge = errors.New("server-sent event over the size limit")
 
+// errNoEvent ends a stream that sends and sends, and never an event.
+var errNoEvent = errors.New("server-sent events: nothing but comments and blank lines")
+
 const (
-	sseFirstRead   = 4 << 10  // read buffer of a stream of small events; many streams may be open at once
-	sseLargeRead   = 32 << 10 // read buffer once a read filled the first
-	sseMaxValue    = 64 << 10 // size of an event name or id; an id goes into a request header, where more is refused anyway
-	sseIdleReads   = 100      // reads of nothing in a row before the stream counts as broken
+	sseFirstRead   = 4 << 10   // read buffer of a stream of small events; many streams may be open at once
+	sseLargeRead   = 32 << 10  // read buffer once a read filled the first
+	sseMaxValue    = 64 << 10  // size of an event name or id; an id goes into a request header, where more is refused anyway
+	sseMaxSilence  = 64 << 20 // size of the comments and blank lines between two events: of a ping each second for a month
+	sseIdleReads   = 100       // reads of nothing in a row before the stream counts as broken
 	sseLongestName = len("event")
 	sseByteOrder   = "\xef\xbb\xbf"
 )
@@ -50,6 +54,7 @@ type sseReader struct {
 
 	line  sseLine
 	size  int64 // bytes of this block's finished lines, comments left out
+	quiet int64 // bytes read since the last event
 	block sseBlock
 
 	lastID   string // of the last complete block that had one
@@ -85,10 +90,10 @@ type sseBlock struct {
 }
 
 // newSSEReader returns a reader of the events of r. An event over maxEvent bytes, counted with its field names and line ends, ends the
-// stream; so does a line of a comment that long, while the comments between two fields are not added up: a quiet server may send
-// them for hours.
+// stream; so does a line of a comment that long, while the comments between two fields add up to much more (sseMaxSilence): a quiet
+// server may send them for hours.
 func newSSEReader(r io.Reader, maxEvent int64) *sseReader {
-	return &sseReader{src: r, maxEvent: maxEvent}
+	return &sseReader{src: r, maxEvent: maxEvent, block: sseBlock{data: chunkBuffer{most: maxEvent}}}
 }
 
 // lastEventID returns the id to resume the stream with: that of the last complete block that had one.
@@ -96,7 +101,7 @@ func (r *sseReader) lastEventID() string { return r.lastID }
 
 // next returns the next block that carries data, an id or a reconnection time, as soon as its blank line is there. After the last
 // complete block it returns io.EOF; an unterminated block is dropped, because nobody can tell how much of it is missing. Any other error is
-// errEventTooLarge or the error of the underlying reader. Errors are final.
+// errEventTooLarge, errNoEvent or the error of the underlying reader. Errors are final.
 func (r *sseReader) next() (sseEvent, error) {
 	for r.err == nil {
 		piece, ended, err := r.piece()
@@ -115,6 +120,7 @@ func (r *sseReader) next() (sseEvent, error) {
 			continue
 		}
 		if event, ok := r.endBlock(); ok {
+			r.quiet = 0
 			return event, nil
 		}
 	}
@@ -199,10 +205,13 @@ func (r *sseReader) fill() error {
 		}
 		r.end, r.readErr = r.src.Read(r.buf)
 	}
-	if r.end > 0 {
-		return nil
+	if r.end == 0 {
+		return r.readErr
 	}
-	return r.readErr
+	if r.quiet += int64(r.end); r.quiet > r.maxEvent+sseMaxSilence {
+		return errNoEvent
+	}
+	return nil
 }
 
 // take adds the next bytes of a line to what the line is for. Data goes straight to the event, lines that mean nothing go nowhere, so
@@ -301,6 +310,7 @@ func (r *sseReader) endLine() {
 		if retry, ok := parseSSERetry(line.text); ok {
 			event.retry, event.hasRetry = retry, true
 		}
+	default: // data went to the block as it came, the rest is dropped
 	}
 	if line.field != sseComment {
 		r.size += line.size

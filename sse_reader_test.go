@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -105,7 +106,7 @@ var sseStreams = []struct{ name, stream, want, lastID string }{
 	{"last retry", "retry: 1\nretry: 2000\nretry: x\n\n", `retry=2s`, ""},
 	{"void retry", "retry\nretry:\nretry: -1\nretry: +1\nretry: 1.5\nretry: 1s\nretry: 1 \nretry:  1\nretry: ١\ndata: x\n\n", `data="x"`, ""},
 	{"long retry", "retry: 00000000000000000000000000000001\n\n", `retry=1ms`, ""},
-	{"endless retry", "retry: 99999999999999999999999999999999\n\n", "retry=" + (math.MaxInt64 / time.Millisecond * time.Millisecond).String(), ""},
+	{"endless retry", "retry: 99999999999999999999999999999999\n\n", "retry=" + time.Duration(math.MaxInt64).Truncate(time.Millisecond).String(), ""},
 	{"all fields", "event: message\nid: a b\nretry: 10\ndata: {\ndata: }\n\n", `name=message data="{\n}" id="a b" retry=10ms`, "a b"},
 }
 
@@ -133,7 +134,7 @@ func TestSSEChunkings(t *testing.T) {
 	for _, c := range sseStreams {
 		whole.WriteString(c.stream + "\n\n")
 	}
-	streams := append(sseStreams, struct{ name, stream, want, lastID string }{stream: whole.String()})
+	streams := append(slices.Clip(sseStreams), struct{ name, stream, want, lastID string }{stream: whole.String()})
 	for _, c := range streams {
 		want, wantID, _ := readSSE(strings.NewReader(c.stream), sseMaxForTests)
 		for size := 1; size <= len(c.stream); size++ {
@@ -288,9 +289,10 @@ func TestSSEEndlessStreamsEndAtTheLimit(t *testing.T) {
 		{"event name", "event:", "x", 1 << 20},
 		{"retry", "retry:", "0", 1 << 20},
 		{"lines of ids", "", "id: 1\n", 32 << 20}, // short-lived strings of eight bytes
-		{"data", "data: ", "x", limit + 4<<20},
-		{"lines of data", "", "data: " + line + "\n", limit + 4<<20},
-		{"empty lines of data", "", "data\n", limit + 4<<20},
+		// From half the limit on, all of the limit has its room: no event holds more than one and a half of it.
+		{"data", "data: ", "x", limit + limit/2 + 2<<20},
+		{"lines of data", "", "data: " + line + "\n", limit + limit/2 + 2<<20},
+		{"empty lines of data", "", "data\n", limit + limit/2 + 2<<20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			src := &sseEndless{prefix: c.prefix, text: c.text}

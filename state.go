@@ -55,11 +55,11 @@ func (s *Session) State() SessionState {
 // left to resume: the error is [ErrClosed].
 func (s *Session) Detach() (SessionState, error) {
 	if s.view != nil {
-		return SessionState{}, s.localError("detach", "", ErrUnsupported)
+		return SessionState{}, s.localError("detach", ErrUnsupported)
 	}
 	err := s.core.shut(false)
 	if s.core.wasClosed() {
-		return SessionState{}, s.localError("detach", "", ErrClosed)
+		return SessionState{}, s.localError("detach", ErrClosed)
 	}
 	state := s.State() // after shut: no handshake replaces the session any more
 	if err != nil {

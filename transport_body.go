@@ -80,8 +80,8 @@ func (b *replyBody) readAll() ([]byte, error) {
 	if b.length > limit {
 		return nil, b.tooLarge()
 	}
-	var text chunkBuffer
-	size := b.length + 1 // one byte to spare, to meet the end without growing
+	text := chunkBuffer{most: limit + 1} // the byte that tells that there are too many
+	size := b.length + 1                 // one byte to spare, to meet the end without growing
 	if size == 0 {
 		size = minReply
 	}

@@ -96,8 +96,8 @@ func parseNumber(token []byte) (int64, bool) {
 		mantissa, power = digits[:i], parseExponent(digits[i+1:])
 	}
 	var value uint64
-	zeros, ok := int64(0), true
-	inFraction := false
+	var ok bool
+	zeros, inFraction := int64(0), false
 	for _, c := range mantissa {
 		if c == '.' {
 			inFraction = true
@@ -124,7 +124,7 @@ func parseNumber(token []byte) (int64, bool) {
 	}
 	switch {
 	case negative && value <= 1<<63:
-		return -int64(value), true
+		return -int64(value), true //nolint:gosec // 1<<63 becomes math.MinInt64, which is its own negative
 	case !negative && value <= math.MaxInt64:
 		return int64(value), true
 	}
