@@ -37,7 +37,7 @@ type impostor struct {
 	mu     sync.Mutex
 	answer impostorAnswer
 	seen   []wireMessage
-	news   chan struct{} // closed and replaced at each message
+	news   chan struct{} // closed and replaced when a message arrives, or a connection comes or goes
 }
 
 // impostorAnswer answers m, or returns false to hand it on.
@@ -95,13 +95,24 @@ func serveImpostor(t *testing.T, listener net.Listener, transport *http.Transpor
 }
 
 func (s *impostor) connChanged(_ net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch state {
 	case http.StateNew:
 		s.conns.Add(1)
 		s.open.Add(1)
 	case http.StateClosed:
 		s.open.Add(-1)
+	default:
+		return
 	}
+	s.tellLocked()
+}
+
+// tellLocked wakes whoever waits for news.
+func (s *impostor) tellLocked() {
+	close(s.news)
+	s.news = make(chan struct{})
 }
 
 func (s *impostor) serve(w http.ResponseWriter, r *http.Request) {
@@ -115,8 +126,7 @@ func (s *impostor) serve(w http.ResponseWriter, r *http.Request) {
 	m.HTTPMethod, m.Header, m.Body = r.Method, r.Header.Clone(), body
 	s.mu.Lock()
 	s.seen = append(s.seen, m)
-	close(s.news)
-	s.news = make(chan struct{})
+	s.tellLocked()
 	answer := s.answer
 	s.mu.Unlock()
 	if answer == nil || !answer(w, r, &m) {
@@ -168,6 +178,23 @@ func (s *impostor) await(ctx context.Context, n int, match func(*wireMessage) bo
 		case <-news:
 		case <-ctx.Done():
 			return found
+		}
+	}
+}
+
+// awaitClosed waits until no connection is open, or ctx ends.
+func (s *impostor) awaitClosed(ctx context.Context) {
+	for {
+		s.mu.Lock()
+		news := s.news
+		s.mu.Unlock()
+		if s.open.Load() == 0 {
+			return
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -669,9 +696,11 @@ func TestServerRequestsDuringTheHandshake(t *testing.T) {
 	require.Len(t, answers, 2)
 	require.Equal(t, "ping", answers[0].Method)
 	require.JSONEq(t, `{}`, string(answers[0].Result))
-	require.Equal(t, session.ID(), answers[0].Session)
 	require.Equal(t, "roots/list", answers[1].Method)
 	require.EqualValues(t, -32601, answers[1].Err.Code)
+	for _, r := range requestsBy(server, http.MethodPost, "") {
+		require.Equal(t, r.Method != "initialize", r.Session == session.ID(), "%s", r.Body)
+	}
 	_, err := session.CallTool(t.Context(), "echo", nil)
 	require.NoError(t, err)
 }

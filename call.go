@@ -35,10 +35,10 @@ type call struct {
 	id         int64          // of the present attempt
 	attempts   int
 	generation uint64
-	refused    bool       // an attempt was refused, and none was accepted
-	answered   bool       // the interceptors have been given the result
-	told       *CallError // the interceptors have been given this
-	strays     int        // answers to other requests on this call's reply
+	refusal    *SessionError // of the last attempt, and no other was accepted
+	answered   bool          // the interceptors have been given the result
+	told       *CallError    // the interceptors have been given this
+	strays     int           // answers to other requests on this call's reply
 	callUUID   string
 	clock      *idleClock // nil: no idle timeout
 }
@@ -216,12 +216,13 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 		defer s.core.progress.add(c)()
 	}
 	for {
-		b, err := s.binding(ctx)
+		b, err := s.turn(ctx, c)
 		if err != nil {
 			return nil, fail(err, c.notSent())
 		}
-		if c.cursor && c.generation != b.generation {
-			return nil, fail(&SessionError{Reason: "the list was begun on an older session, and its cursor means nothing to the present one"}, DeliveryNotSent)
+		if c.refusal != nil {
+			s.core.counters.resends.Add(1)
+			s.core.trace.callRetried(c, c.refusal)
 		}
 		result, v := s.core.attempt(ctx, b, c)
 		if v == nil {
@@ -230,7 +231,7 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 		if v.session != VerdictLost {
 			return nil, fail(v.err, v.delivery)
 		}
-		c.refused = true
+		c.refusal = v.lost
 		if err := s.refused(b, c, v.lost); err != nil {
 			return nil, fail(err, DeliveryRefused)
 		}
@@ -240,8 +241,28 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 				return nil, fail(s.core.interruption(ctx), DeliveryRefused)
 			}
 		}
-		s.core.counters.resends.Add(1)
-		s.core.trace.callRetried(c, v.lost)
+	}
+}
+
+// turn waits for the session to send c on, and for a place among the
+// exchanges on the wire, which attempt gives back. No place is held while
+// there is no session to use it on.
+func (s *Session) turn(ctx context.Context, c *call) (*binding, error) {
+	for {
+		b, err := s.binding(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case c.cursor && c.generation != b.generation:
+			return nil, &SessionError{Reason: "the list was begun on an older session, and its cursor means nothing to the present one"}
+		case c.exempt:
+			return b, nil
+		case s.core.places.Acquire(ctx, 1) != nil:
+			return nil, contextError(ctx)
+		case s.core.current.Load() == b:
+			return b, nil
+		}
+		s.core.places.Release(1) // lost or closed while the call waited
 	}
 }
 
@@ -250,7 +271,7 @@ const freeResends = 3
 
 // notSent is the evidence of a call that did not get its turn (again).
 func (c *call) notSent() Delivery {
-	if c.refused {
+	if c.refusal != nil {
 		return DeliveryRefused
 	}
 	return DeliveryNotSent

@@ -263,6 +263,15 @@ func TestCancelConnect(t *testing.T) {
 		require.Less(t, time.Since(start), time.Second+promptly)
 		synctest.Wait()
 		require.Len(t, server.Requests(), 1)
+
+		// Nor if an application sends one of its own.
+		session := sessionOf(t, server, new(mcpclient.Client))
+		server.Next(mcptest.Hang().On("initialize"))
+		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, session.Request(ctx, "initialize", nil, nil), context.DeadlineExceeded)
+		synctest.Wait()
+		require.Empty(t, requestsBy(server, http.MethodPost, "notifications/cancelled"))
 	})
 }
 
@@ -353,6 +362,18 @@ func TestIdleTimeout(t *testing.T) {
 
 		_, err := session.CallTool(t.Context(), "slow", nil, mcpclient.WithIdleTimeout(4*time.Second), mcpclient.WithProgress(func(mcpclient.Progress) {}))
 		require.NoError(t, err, "each progress starts the clock anew")
+
+		server.AddTool(mcpclient.Tool{Name: "chatty"}, func(ctx context.Context, req *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+			for range 10 {
+				if err := after(ctx, 3*time.Second); err != nil {
+					return nil, err
+				}
+				req.Notify("x/alive", nil)
+			}
+			return nil, nil
+		})
+		_, err = session.CallTool(t.Context(), "chatty", nil, mcpclient.WithIdleTimeout(4*time.Second))
+		require.NoError(t, err, "so does any other message")
 
 		start := time.Now()
 		_, err = session.CallTool(t.Context(), "slow", nil, mcpclient.WithIdleTimeout(2*time.Second), mcpclient.WithProgress(func(mcpclient.Progress) {}))

@@ -425,7 +425,7 @@ func TestFailedConnectLeavesNothingBehind(t *testing.T) {
 			server := mcptest.Start()
 			server.Always(fault)
 			before := goleak.IgnoreCurrent()
-			cannotConnect(t, &mcpclient.Client{HandshakeTimeout: time.Second}, server.URL())
+			cannotConnect(t, &mcpclient.Client{HandshakeTimeout: 300 * time.Millisecond}, server.URL())
 			server.Close()
 			goleak.VerifyNone(t, before)
 		})

@@ -170,6 +170,7 @@ func TestErrorsMatchThroughEveryLayer(t *testing.T) {
 
 func TestErrorsThatNeedNoServer(t *testing.T) {
 	server := mcptest.New(t, mcptest.InMemory())
+	server.Next(opening(rewritten(`"logging":{}`, `"other":{}`)))
 	session := connected(t, server, new(mcpclient.Client))
 	before := len(server.Requests())
 
@@ -181,8 +182,10 @@ func TestErrorsThatNeedNoServer(t *testing.T) {
 	_, transient := mcpclient.RetryAfter(err)
 	require.False(t, transient, "the same arguments fail again")
 
-	require.ErrorIs(t, session.SetLogLevel(t.Context(), mcpclient.LogInfo), unsupportedUnlessOffered(session))
-	require.Len(t, server.Requests(), before+boolToInt(session.Server().Capabilities.Logging))
+	err = session.SetLogLevel(t.Context(), mcpclient.LogInfo)
+	require.ErrorIs(t, err, mcpclient.ErrUnsupported)
+	require.EqualError(t, err, "mcpclient: logging/setLevel info: the server does not declare logging: not supported")
+	require.Len(t, server.Requests(), before, "none of this was sent")
 
 	require.NoError(t, session.Close())
 	err = session.Ping(t.Context())
@@ -193,20 +196,6 @@ func TestErrorsThatNeedNoServer(t *testing.T) {
 	require.False(t, mcpclient.SafeToRetry(nil))
 	require.False(t, mcpclient.SafeToRetry(io.EOF))
 	require.False(t, mcpclient.SafeToRetry(mcpclient.ErrSessionInvalid), "an error of no call proves nothing")
-}
-
-func unsupportedUnlessOffered(session *mcpclient.Session) error {
-	if session.Server().Capabilities.Logging {
-		return nil
-	}
-	return mcpclient.ErrUnsupported
-}
-
-func boolToInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // Server text is quoted and cut, however long and whatever is in it.

@@ -26,17 +26,13 @@ func (c *core) attempt(ctx context.Context, b *binding, call *call) (jsontext.Va
 	return nil, v
 }
 
-// inPlace makes the exchange in one of the places that bound how many are on
-// the wire. A place comes back however the exchange ends: user code that it
-// runs, such as a progress callback, may panic.
+// inPlace makes the exchange in the place that turn has taken. The place comes
+// back however the exchange ends: user code that it runs, such as a progress
+// callback, may panic.
 func (c *core) inPlace(ctx context.Context, b *binding, call *call) (jsontext.Value, *verdict) {
-	if call.exempt {
-		return c.exchange(ctx, b, call)
+	if !call.exempt {
+		defer c.places.Release(1)
 	}
-	if c.places.Acquire(ctx, 1) != nil {
-		return nil, alive(contextError(ctx), call.notSent())
-	}
-	defer c.places.Release(1)
 	return c.exchange(ctx, b, call)
 }
 

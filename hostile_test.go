@@ -136,7 +136,9 @@ func TestHostileAnswers(t *testing.T) {
 		{"endless event", mcptest.EndlessEvent, limit, "a server-sent event (Client.MaxMessageSize)"},
 		{"endless event name", func() mcptest.Fault { return endlessly(asStream, "event: ", filled(block, "x")) }, limit, "a server-sent event"},
 		{"endless event id", func() mcptest.Fault { return endlessly(asStream, "id: ", filled(block, "x")) }, limit, "a server-sent event"},
-		{"endless unknown field", func() mcptest.Fault { return endlessly(asStream, "", filled(block, "x: y\n")) }, limit, "a server-sent event"},
+		{"endless unknown field", func() mcptest.Fault {
+			return endlessly(asStream, "", filled(block, "x: "+strings.Repeat("y", 100)+"\n"))
+		}, limit, "a server-sent event"},
 		{"endless comment", func() mcptest.Fault { return endlessly(asStream, ":", filled(block, "x")) }, limit, "a server-sent event"},
 		{"endless comments", func() mcptest.Fault {
 			return endlessly(asStream, "", filled(block, ": "+strings.Repeat("x", 1000)+"\n"))
@@ -154,7 +156,7 @@ func TestHostileAnswers(t *testing.T) {
 			return mcptest.Respond(canned(asStream, `data: {"id":2,"result":`+filled(almost, "[")+"\n\n"))
 		}, limit, "the nesting of an event of the reply"},
 		{"depth bomb of objects", func() mcptest.Fault { return mcptest.Respond(canned(asJSON, filled(almost, `{"":`))) }, limit, "the nesting of the reply"},
-		{"huge batch", func() mcptest.Fault { return mcptest.Respond(canned(asJSON, "["+filled(almost, "{},")+"{}]")) }, limit, "the number of messages in the reply is over the limit of 10000"},
+		{"huge batch", func() mcptest.Fault { return mcptest.Respond(canned(asJSON, "["+filled(8<<20, "{},")+"{}]")) }, limit, "the number of messages in the reply is over the limit of 10000"},
 		{"wide object", func() mcptest.Fault {
 			return mcptest.Respond(canned(asJSON, resultOf(`"content":[],"structuredContent":{`+uniqueNames(almost-200)+`}`)))
 		}, limit, "the number of names in the open objects of the reply is over the limit of 100000"},
@@ -164,19 +166,19 @@ func TestHostileAnswers(t *testing.T) {
 		}, limit, "the number of names in the open objects of the reply"},
 		{"long names", func() mcptest.Fault {
 			var names strings.Builder
-			for i := 0; names.Len() < almost-1<<20; i++ {
+			for i := 0; names.Len() < 16<<20; i++ {
 				fmt.Fprintf(&names, `"%0*d":0,`, 300_000, i)
 			}
 			return mcptest.Respond(canned(asJSON, resultOf(`"_meta":{`+names.String()+`"":0}`)))
 		}, limit, "the number of names in the open objects of the reply"},
 		{"wide list", func() mcptest.Fault {
-			return mcptest.Respond(canned(asJSON, resultOf(`"content":[`+filled(almost-200, "{},")+`{}]`)))
+			return mcptest.Respond(canned(asJSON, resultOf(`"content":[`+filled(8<<20, "{},")+`{}]`)))
 		}, limit, "the number of items and members of a result"},
 		{"wide list of texts", func() mcptest.Fault {
-			return mcptest.Respond(canned(asJSON, resultOf(`"content":[`+filled(almost-200, `{"type":"text","a":0},`)+`{}]`)))
+			return mcptest.Respond(canned(asJSON, resultOf(`"content":[`+filled(8<<20, `{"type":"text","a":0},`)+`{}]`)))
 		}, limit, "the number of items and members of a result"},
 		{"wide list in a list", func() mcptest.Fault {
-			return mcptest.Respond(canned(asJSON, resultOf(`"content":[{"type":"text","annotations":{"audience":[`+filled(almost-300, `"",`)+`""]}}]`)))
+			return mcptest.Respond(canned(asJSON, resultOf(`"content":[{"type":"text","annotations":{"audience":[`+filled(8<<20, `"",`)+`""]}}]`)))
 		}, limit, "the number of items and members of a result"},
 		{"huge error body", func() mcptest.Fault {
 			return mcptest.Respond(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -249,8 +251,8 @@ func TestHostileLists(t *testing.T) {
 	})
 	t.Run("pages of giant names", func(t *testing.T) {
 		server := mcptest.New(t, mcptest.History(1))
-		server.Always(mcptest.Combine(mcptest.EndlessPages(), mcptest.Rewrite(giantTool())))
-		session, err := (&mcpclient.Client{Limits: mcpclient.Limits{Pages: 64}}).Connect(t.Context(), server.URL())
+		server.Always(giantPages())
+		session, err := (&mcpclient.Client{Limits: mcpclient.Limits{Pages: 80}}).Connect(t.Context(), server.URL())
 		require.NoError(t, err)
 		defer func() { require.NoError(t, session.Close()) }()
 		grown := peakHeap(func() {
@@ -259,7 +261,7 @@ func TestHostileLists(t *testing.T) {
 			}
 		})
 		require.ErrorContains(t, err, "(Limits.Pages)")
-		require.LessOrEqual(t, grown, int64(heapAllowance), "64 names of 2 MiB were seen")
+		require.LessOrEqual(t, grown, int64(heapAllowance), "80 names of 1 MiB were seen")
 	})
 	t.Run("pages of rubbish", func(t *testing.T) {
 		server := mcptest.New(t)
@@ -279,21 +281,15 @@ func TestHostileLists(t *testing.T) {
 	})
 }
 
-// giantTool puts tools with a name of 2 MiB, another one each time, in place of those of a page.
-func giantTool() func([]byte) []byte {
-	var n atomic.Int64
-	return func(answer []byte) []byte {
-		var page struct {
-			ID     stdjson.RawMessage `json:"id"`
-			Result struct {
-				Cursor string `json:"nextCursor"`
-			} `json:"result"`
-		}
-		if stdjson.Unmarshal(answer, &page) != nil || page.Result.Cursor == "" {
-			return answer
-		}
-		return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"result":{"tools":[{"name":"%d%s"}],"nextCursor":%q}}`, page.ID, n.Add(1), filled(2<<20, "x"), page.Result.Cursor)
-	}
+// giantPages answers each request for a page with a tool whose name takes 1 MiB, another one each time, and a new cursor.
+func giantPages() mcptest.Fault {
+	var page atomic.Int64
+	name := filled(1<<20, "x")
+	return mcptest.Respond(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", asJSON)
+		n := page.Add(1)
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%d,"result":{"tools":[{"name":"%d%s"}],"nextCursor":"%d"}}`, n+1, n, name, n)
+	})).On("tools/list")
 }
 
 type countingWriter struct{ lines int }

@@ -340,7 +340,7 @@ func TestReinitializeFails(t *testing.T) {
 
 			// On a lost session the error is the loss, and says why there is no new one.
 			stage.server.ForgetSessions()
-			stage.server.Next(mcptest.Status(404, nil, "not found").On("initialize").Times(2))
+			stage.server.Next(mcptest.Status(429, nil, "busy").On("initialize").Times(6)) // a reopen tries three times
 			require.Error(t, stage.echo(t.Context()))
 			err = stage.session.Reinitialize(t.Context())
 			call, lost := sessionErrorOf(t, err)

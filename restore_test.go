@@ -193,6 +193,7 @@ func TestRestoreFailureFailsTheReopen(t *testing.T) {
 		}, mcptest.InMemory())
 		stage.server.ForgetSessions()
 		err := stage.echo(t.Context())
+		requireRetryAfter(t, err, false)
 		lost := requireGated(t, err, 0, 500*time.Millisecond)
 		require.ErrorIs(t, err, errRestore)
 		require.ErrorContains(t, err, "Client.Restore: the state is beyond repair")
@@ -538,8 +539,8 @@ func TestTraceTellsTheStoryInOrder(t *testing.T) {
 	require.NotEqual(t, first, second)
 	require.Equal(t, []string{
 		"lost 1 " + first + `>  "Session not found"`,
-		"retried tools/call echo attempt 2 of 1",
 		"restored 2 " + first + ">" + second + ` mcptest "Session not found"`,
+		"retried tools/call echo attempt 2 of 1",
 	}, trace.take())
 
 	require.NoError(t, stage.session.Reinitialize(t.Context()))
@@ -551,7 +552,6 @@ func TestTraceTellsTheStoryInOrder(t *testing.T) {
 	require.Error(t, stage.echo(t.Context()))
 	require.Equal(t, []string{
 		"lost 3 " + third + `>  "Session not found"`,
-		"retried tools/call echo attempt 2 of 3",
 		"failed 3 " + third + `>  "Session not found"`,
 	}, trace.take())
 

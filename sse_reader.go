@@ -15,11 +15,11 @@ var errEventTooLarge = errors.New("server-sent event over the size limit")
 var errNoEvent = errors.New("server-sent events: nothing but comments and blank lines")
 
 const (
-	sseFirstRead   = 4 << 10   // read buffer of a stream of small events; many streams may be open at once
-	sseLargeRead   = 32 << 10  // read buffer once a read filled the first
-	sseMaxValue    = 64 << 10  // size of an event name or id; an id goes into a request header, where more is refused anyway
+	sseFirstRead   = 4 << 10  // read buffer of a stream of small events; many streams may be open at once
+	sseLargeRead   = 32 << 10 // read buffer once a read filled the first
+	sseMaxValue    = 64 << 10 // size of an event name or id; an id goes into a request header, where more is refused anyway
 	sseMaxSilence  = 64 << 20 // size of the comments and blank lines between two events: of a ping each second for a month
-	sseIdleReads   = 100       // reads of nothing in a row before the stream counts as broken
+	sseIdleReads   = 100      // reads of nothing in a row before the stream counts as broken
 	sseLongestName = len("event")
 	sseByteOrder   = "\xef\xbb\xbf"
 )
