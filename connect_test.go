@@ -191,7 +191,7 @@ var foundAtURL = []struct {
 	},
 	{
 		"a result of another form", mcptest.Rewrite(func([]byte) []byte { return []byte(`{"jsonrpc":"2.0","id":1,"result":[]}`) }),
-		`mcpclient: connect {url}: protocol violation: the result does not have the form its method asks for: json: cannot unmarshal JSON array into Go mcpclient.serverInfoWire`,
+		`mcpclient: connect {url}: protocol violation: the result does not have the form its method asks for: a JSON array at its top`,
 		mcpclient.DeliveryAnswered,
 		[]error{mcpclient.ErrProtocol},
 	},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -329,6 +328,19 @@ func (e *DecodeError) Error() string {
 // Unwrap returns the error of the JSON decoder.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
+// ArgumentError means that what the caller gave is no JSON object: arguments of
+// a tool, as a model writes them, or params. Nothing was sent.
+type ArgumentError struct {
+	What   string // "arguments" or "params"
+	Reason string // what is wrong with them, in words that may be shown to the model
+	Err    error  // of the encoder or parser; may be nil
+}
+
+func (e *ArgumentError) Error() string { return e.What + " " + e.Reason }
+
+// Unwrap returns the error of the encoder or parser, if any.
+func (e *ArgumentError) Unwrap() error { return e.Err }
+
 // ToolError is a tool result with IsError set, turned into a Go error where
 // the caller asked for that: [ToolResult.Err] and [CallAs].
 type ToolError struct {
@@ -354,41 +366,3 @@ func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
 func fail(err error, d Delivery) error { return &failure{err: err, delivery: d} }
-
-// maxQuoted bounds what error texts repeat of the server's words.
-const maxQuoted = 256
-
-// quote renders server text safely: escaped, and cut at maxQuoted bytes.
-func quote(s string) string {
-	if len(s) <= maxQuoted {
-		return strconv.Quote(s)
-	}
-	return strconv.Quote(s[:maxQuoted]) + "…"
-}
-
-// clip bounds the text of a foreign error: it may repeat what the server sent,
-// such as a name of a megabyte.
-func clip(text string) string {
-	if len(text) <= maxQuoted {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxQuoted], "") + "…"
-}
-
-// excerpt is quote for names, which stay bare when they are plain.
-func excerpt(s string) string {
-	if q := quote(s); len(q) != len(s)+2 {
-		return q
-	}
-	return s
-}
-
-// withoutSecrets drops what carries secrets in a URL: user, query and fragment.
-func withoutSecrets(location string) string {
-	u, err := url.Parse(location)
-	if err != nil {
-		return "an unreadable URL"
-	}
-	u.User, u.RawQuery, u.Fragment, u.ForceQuery = nil, "", "", false
-	return u.String()
-}

@@ -72,7 +72,7 @@ func TestErrorTexts(t *testing.T) {
 		"a wrong id":           {mcptest.WrongID(), `protocol violation: the reply carries an answer to another request and none to this one; the server may have acted on it`},
 		"no HTTP":              {mcptest.Respond(rawAnswer("SSH-2.0-OpenSSH_9.6\r\n")), `protocol violation: the answer is not HTTP: malformed HTTP response "SSH-2.0-OpenSSH_9.6"; the server may have acted on it`},
 		"another encoding":     {mcptest.SetHeader("Content-Encoding", "br"), `protocol violation: content encoding "br" was not asked for; the server may have acted on it`},
-		"a malformed result":   {mcptest.Rewrite(resultInstead(`{"content":[],"isError":"yes"}`)), `protocol violation: the result does not have the form its method asks for: json: cannot unmarshal JSON string into Go bool within "/isError"`},
+		"a malformed result":   {mcptest.Rewrite(resultInstead(`{"content":[],"isError":"yes"}`)), `protocol violation: the result does not have the form its method asks for: a JSON string at "/isError"`},
 		"escapes":              {mcptest.Status(500, nil, "\x1b[2J\u202e\r\n\x00"), `HTTP 500 Internal Server Error: "\x1b[2J\u202e\r\n\x00"; the server may have acted on it`},
 	} {
 		t.Run(name, func(t *testing.T) {

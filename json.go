@@ -3,6 +3,7 @@ package mcpclient
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/go-json-experiment/json"
@@ -35,9 +36,38 @@ func decodeResult[T any](raw jsontext.Value) (*T, error) {
 	}
 	result := new(T)
 	if err := json.Unmarshal(raw, result, unmarshalOptions); err != nil {
-		return nil, &ProtocolError{Reason: "the result does not have the form its method asks for", Err: err}
+		return nil, &ProtocolError{Reason: "the result does not have the form its method asks for: " + misfit(err)}
 	}
 	return result, nil
+}
+
+// misfit tells what of the JSON did not fit. The library's own text names Go types of this package, and
+// varies its words from process to process so that nobody compares them.
+func misfit(err error) string {
+	var kind jsontext.Kind
+	var where jsontext.Pointer
+	why := ""
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		kind, where = semantic.JSONKind, semantic.JSONPointer
+		if semantic.Err != nil {
+			why = ": " + clip(semantic.Err.Error())
+		}
+	} else if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		where = syntax.JSONPointer
+	}
+	what := "a value that does not belong there"
+	switch kind {
+	case jsontext.KindBeginObject:
+		what = "a JSON object"
+	case jsontext.KindBeginArray:
+		what = "a JSON array"
+	case jsontext.KindString, jsontext.KindNumber, jsontext.KindTrue, jsontext.KindFalse, jsontext.KindNull:
+		what = "a JSON " + kind.String()
+	}
+	if where == "" {
+		return what + " at its top" + why
+	}
+	return what + " at " + quote(string(where)) + why
 }
 
 // marshalParams encodes the params of a request. Raw JSON goes as it is, after one check; every other
@@ -70,7 +100,7 @@ func encodeObject(what string, v any) (jsontext.Value, error) {
 		enc := stdjson.NewEncoder(&buf)
 		enc.SetEscapeHTML(false) // the reader is a server, not a browser
 		if err := enc.Encode(v); err != nil {
-			return nil, fmt.Errorf("%s cannot be encoded: %w", what, err)
+			return nil, &ArgumentError{What: what, Reason: "cannot be encoded: " + err.Error(), Err: err}
 		}
 		raw = bytes.TrimSuffix(buf.Bytes(), []byte("\n")) // the encoder's own
 	}
@@ -103,9 +133,9 @@ func checkObject(what string, text jsontext.Value) error {
 	case valid && text.Kind() == '{':
 		return nil
 	case valid:
-		return fmt.Errorf("%s must be a JSON object, not %q", what, head)
+		return &ArgumentError{What: what, Reason: fmt.Sprintf("must be a JSON object, not %q", head)}
 	default:
 		cause := decode(text, new(jsontext.Value)) // says what IsValid does not
-		return fmt.Errorf("%s are not valid JSON: %w, in %q", what, cause, head)
+		return &ArgumentError{What: what, Reason: fmt.Sprintf("are not valid JSON: %v, in %q", cause, head), Err: cause}
 	}
 }

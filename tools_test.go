@@ -125,6 +125,9 @@ func TestCallToolArgumentsRefused(t *testing.T) {
 			_, err := session.CallTool(t.Context(), "echo", test.args)
 			require.ErrorContains(t, err, test.want)
 			require.Less(t, len(err.Error()), 300)
+			var refused *mcpclient.ArgumentError
+			require.ErrorAs(t, err, &refused)
+			require.Equal(t, "arguments", refused.What)
 			requireNotSent(t, err, server, "tools/call")
 		})
 	}

@@ -41,11 +41,12 @@ func functions(ctx context.Context, session *mcpclient.Session) ([]byte, error) 
 func perform(ctx context.Context, tools mcpclient.ToolCaller, call toolCall) (string, error) {
 	result, err := tools.CallTool(ctx, call.Name, json.RawMessage(call.Arguments))
 	var refused *mcpclient.RPCError
+	var malformed *mcpclient.ArgumentError
 	switch {
 	case errors.As(err, &refused):
 		return "error: " + refused.Message, nil
-	case err != nil && !json.Valid([]byte(call.Arguments)):
-		return "error: " + err.Error(), nil
+	case errors.As(err, &malformed):
+		return "error: " + malformed.Error(), nil
 	case err != nil:
 		return "", err
 	case result.IsError:
