@@ -3,9 +3,7 @@ package mcpclient
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -99,25 +97,35 @@ func (c *idleClock) touch() {
 }
 
 // failed is the door: the one place where an error of a call gets its type.
-// What an interceptor makes of an error does not change what is known about
-// the delivery.
 func (c *call) failed(err error) error {
 	if c.told != nil && err == error(c.told) { //nolint:errorlint // only the very error: an interceptor handed on what it was given
 		return err
 	}
-	e := &CallError{Method: c.method, Target: c.target, CallID: c.callID(), Attempts: c.attempts, Generation: c.generation, Err: unwrapFailure(err)}
-	if f, ok := errors.AsType[*failure](err); ok {
-		e.Delivery = f.delivery
-	} else if c.told != nil {
-		e.Delivery = c.told.Delivery
-	} else if c.answered {
-		e.Delivery = DeliveryAnswered
-	} else if c.attempts == 0 {
-		e.Delivery = DeliveryNotSent
-	} else if inner, ok := errors.AsType[*CallError](err); ok {
-		e.Delivery = inner.Delivery // a hook's own call failed
+	return &CallError{
+		Method: c.method, Target: c.target, CallID: c.callID(), Attempts: c.attempts, Generation: c.generation,
+		Delivery: c.evidence(err), Err: unwrapFailure(err),
 	}
-	return e
+}
+
+// evidence is what is known about the delivery. What an interceptor makes of
+// an error does not change it.
+func (c *call) evidence(err error) Delivery {
+	f, isFailure := errors.AsType[*failure](err)
+	inner, isCall := errors.AsType[*CallError](err)
+	switch {
+	case isFailure:
+		return f.delivery
+	case c.told != nil:
+		return c.told.Delivery
+	case c.answered:
+		return DeliveryAnswered
+	case c.attempts == 0:
+		return DeliveryNotSent
+	case isCall:
+		return inner.Delivery // a hook's own call failed
+	default:
+		return DeliveryUnknown
+	}
 }
 
 // atTheDoor is failed for what is not a call.
@@ -169,39 +177,6 @@ func (s *Session) do(ctx context.Context, c *call) (jsontext.Value, error) {
 	}
 	return result, nil
 }
-
-// intercepted runs the interceptors around perform, the first one outermost.
-func (s *Session) intercepted(ctx context.Context, c *call) (jsontext.Value, error) {
-	seen := &Call{Method: c.method, Target: c.target, Params: []byte(c.plain), Header: http.Header{}, Meta: map[string]any{}}
-	maps.Copy(seen.Header, c.header)
-	maps.Copy(seen.Meta, c.settings.meta)
-	next := func(ctx context.Context) error {
-		c.header, c.settings.meta = userHeader(seen.Header), seen.Meta
-		result, err := s.perform(ctx, c)
-		if err != nil {
-			err = c.failed(err)
-			c.told, _ = err.(*CallError) //nolint:errorlint // failed makes nothing else
-			return err
-		}
-		seen.Result, c.answered = []byte(result), true
-		return nil
-	}
-	chain := s.core.config.interceptors
-	for _, interceptor := range slices.Backward(chain) {
-		inner := next
-		next = func(ctx context.Context) error { return interceptor(ctx, seen, inner) }
-	}
-	err := next(ctx)
-	if err == nil && seen.Result == nil && !c.notification {
-		err = errNoResult
-	}
-	if err != nil {
-		return nil, c.failed(err)
-	}
-	return jsontext.Value(seen.Result), nil
-}
-
-var errNoResult = errors.New("an interceptor returned nil, but the call has no result")
 
 // perform sends the call until it is accepted. A refusal proves that the server
 // did not act, so a refused call is sent again each time it is refused, under a

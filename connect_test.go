@@ -422,12 +422,11 @@ func TestFailedConnectLeavesNothingBehind(t *testing.T) {
 		"a session id too strange": opening(mcptest.SetHeader("Mcp-Session-Id", "with space")),
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := mcptest.Start()
+			server := mcptest.New(t)
 			server.Always(fault)
 			before := goleak.IgnoreCurrent()
 			cannotConnect(t, &mcpclient.Client{HandshakeTimeout: 300 * time.Millisecond}, server.URL())
-			server.Close()
-			goleak.VerifyNone(t, before)
+			goleak.VerifyNone(t, before) // while the server stands: it must be the client that ends it all
 		})
 	}
 }
@@ -634,7 +633,11 @@ func TestServerTalksDuringTheHandshake(t *testing.T) {
 	require.Equal(t, "ping", answers[0].Method)
 	require.JSONEq(t, "{}", string(answers[0].Result))
 	require.EqualValues(t, -32601, answers[1].Err.Code)
-	require.Equal(t, session.ID(), answers[0].Session, "on the session that is being opened")
+	for _, r := range server.Requests() {
+		if r.HTTPMethod == http.MethodPost && r.Method == "" {
+			require.Equal(t, session.ID(), r.Session, "answered on the session that is being opened")
+		}
+	}
 }
 
 // 202 is what the protocol says; servers say 200 and 204 as well.
@@ -721,10 +724,16 @@ func TestHeadersOfTheLibraryCannotBeOverridden(t *testing.T) {
 	require.NoError(t, session.Ping(t.Context(), options...))
 	require.NoError(t, session.Ping(t.Context()))
 	id := session.ID()
+	t.Run("nor can the headers of a new session be changed by now", func(t *testing.T) {
+		require.NoError(t, session.Reinitialize(t.Context()))
+		reopened := server.Requests()[4]
+		require.Equal(t, "initialize", reopened.Method)
+		require.Equal(t, []string{"1", "2"}, reopened.Header["X-Two"])
+		require.Equal(t, []string{"k"}, reopened.Header["X-Api-Key"])
+		require.NotContains(t, reopened.Header, "X-New")
+	})
+	requests := server.Requests()[:4]
 	require.NoError(t, session.Close())
-
-	requests := server.Requests()
-	require.Len(t, requests, 5)
 	for i, r := range requests {
 		what := r.HTTPMethod + " " + r.Method
 		require.Equal(t, []string{"l"}, r.Header["X-Lower"], what)

@@ -233,8 +233,13 @@ func TestErrorBodiesAreBounded(t *testing.T) {
 	server := mcptest.New(t, mcptest.InMemory())
 	session := connected(t, server, new(mcpclient.Client))
 
-	failed := failingCall(t, server, session, mcptest.Status(500, nil, strings.Repeat("y", 10<<10)))
-	require.Len(t, asCause[*mcpclient.HTTPError](t, failed).Body, 4<<10)
+	header := http.Header{"Set-Cookie": {"login=s3cr3t"}, "Mcp-Session-Id": {"another"}, "X-Trace": {"t1", "t2"}}
+	failed := failingCall(t, server, session, mcptest.Status(500, header, strings.Repeat("y", 10<<10)))
+	refused := asCause[*mcpclient.HTTPError](t, failed)
+	require.Len(t, refused.Body, 4<<10)
+	require.Equal(t, []string{"t1", "t2"}, refused.Header.Values("X-Trace"))
+	require.NotContains(t, refused.Header, "Set-Cookie")
+	require.NotContains(t, refused.Header, "Mcp-Session-Id")
 
 	t.Run("what is judged may stand later than what is kept", func(t *testing.T) {
 		const jsonStart = `{"jsonrpc":"2.0","padding":"`
@@ -312,23 +317,37 @@ func TestNoErrorShowsTheSessionID(t *testing.T) {
 			var seen bytes.Buffer
 			server := mcptest.New(t, mcptest.WithoutSessions())
 			server.Next(opening(mcptest.SetHeader("Mcp-Session-Id", id64)))
-			session := connected(t, server, &mcpclient.Client{
+			client := &mcpclient.Client{
 				Reinitialize: mcpclient.ReinitializeNever,
 				Logger:       slog.New(slog.NewTextHandler(&seen, &slog.HandlerOptions{Level: slog.LevelDebug})),
 				Trace: &mcpclient.Trace{SessionLost: func(e mcpclient.SessionEvent) {
 					fmt.Fprintf(&seen, "%+v\n", e)
 					writeTree(&seen, e.Err)
 				}},
-			})
+			}
+			session, err := client.Connect(t.Context(), server.URL()) // over the transport of its own
+			require.NoError(t, err)
+			defer func() { require.NoError(t, session.Close()) }()
 			require.Equal(t, id64, session.ID())
 			failed := failingCall(t, server, session, fault)
 			writeTree(&seen, failed)
-			for _, part := range []string{"s3cr3t", "id+of", "of=the", "session>", "more"} {
+			for _, part := range []string{"s3cr", "id+of", "of=the", "session>", "more"} {
 				require.NotContains(t, seen.String(), part)
 			}
 			require.NotContains(t, seen.String(), "session&gt;")
 		})
 	}
+}
+
+// A user's http.Client reads a Location before it hands the answer out, and prints it.
+func TestNoErrorOfAnHTTPClientShowsTheSessionID(t *testing.T) {
+	server := mcptest.New(t, mcptest.InMemory())
+	session := connected(t, server, new(mcpclient.Client))
+	failed := failingCall(t, server, session, mcptest.Redirect(302, "http://[/"+session.ID()))
+	var seen bytes.Buffer
+	writeTree(&seen, failed)
+	require.NotContains(t, seen.String(), session.ID())
+	require.EqualError(t, failed, "mcpclient: tools/call weather: protocol violation: the answer redirects to an unreadable Location; the server may have acted on it")
 }
 
 // rawAnswer writes the bytes of an answer past net/http.

@@ -5,7 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"maps"
 	"net/http"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Call is one logical call, as an [Interceptor] sees it.
@@ -25,6 +30,39 @@ type Call struct {
 // the call with DeliveryNotSent, or answers it by setting Result and returning
 // nil.
 type Interceptor func(ctx context.Context, call *Call, next func(context.Context) error) error
+
+// intercepted runs the interceptors around perform, the first one outermost.
+func (s *Session) intercepted(ctx context.Context, c *call) (jsontext.Value, error) {
+	seen := &Call{Method: c.method, Target: c.target, Params: []byte(c.plain), Header: http.Header{}, Meta: map[string]any{}}
+	maps.Copy(seen.Header, c.header)
+	maps.Copy(seen.Meta, c.settings.meta)
+	next := func(ctx context.Context) error {
+		c.header, c.settings.meta = userHeader(seen.Header), seen.Meta
+		result, err := s.perform(ctx, c)
+		if err != nil {
+			err = c.failed(err)
+			c.told, _ = errors.AsType[*CallError](err)
+			return err
+		}
+		seen.Result, c.answered = []byte(result), true
+		return nil
+	}
+	chain := s.core.config.interceptors
+	for _, interceptor := range slices.Backward(chain) {
+		inner := next
+		next = func(ctx context.Context) error { return interceptor(ctx, seen, inner) }
+	}
+	err := next(ctx)
+	if err == nil && seen.Result == nil && !c.notification {
+		err = errNoResult
+	}
+	if err != nil {
+		return nil, c.failed(err)
+	}
+	return jsontext.Value(seen.Result), nil
+}
+
+var errNoResult = errors.New("an interceptor returned nil, but the call has no result")
 
 // Trace is a set of hooks. Any of them may be nil. They run inline, in the
 // goroutine in which the thing happens and with no lock held; they may call

@@ -207,6 +207,14 @@ func TestHostileFloods(t *testing.T) {
 		}, limit, "(Limits.Notifications) is over the limit of 10000"},
 		{"endless malformed events", func() mcptest.Fault { return endlessly(asStream, "", filled(block, "data:{\n\n")) }, limit, "(Limits.Notifications) is over the limit of 10000"},
 		{"endless events of another kind", func() mcptest.Fault { return endlessly(asStream, "", filled(block, "event:x\ndata:{}\n\n")) }, limit, "(Limits.Notifications) is over the limit of 10000"},
+		{"a depth bomb in a stream held open", func() mcptest.Fault {
+			return mcptest.Respond(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", asStream)
+				_, _ = io.WriteString(w, `data: {"id":2,"result":`+filled(20_000, "[")+"\n\n")
+				_ = http.NewResponseController(w).Flush()
+				<-r.Context().Done()
+			}))
+		}, limit, "the nesting of an event of the reply"},
 		{"endless priming", func() mcptest.Fault { return endlessly(asStream, "", filled(block, "retry:1\n\n")) }, limit, "(Limits.Notifications) is over the limit of 10000"},
 		{"endless server requests", func() mcptest.Fault {
 			return endlessly(asStream, "", filled(block, `data:{"id":"again","method":"ping"}`+"\n\n"))
@@ -329,6 +337,27 @@ func TestHeaderLimits(t *testing.T) {
 	}
 }
 
+func TestHeaderLimitOfHTTP2(t *testing.T) {
+	server := mcptest.New(t)
+	secure := httptest.NewUnstartedServer(server)
+	secure.EnableHTTP2 = true
+	secure.StartTLS()
+	defer secure.Close()
+	secure.Client().Transport.(*http.Transport).MaxResponseHeaderBytes = 50 << 10
+	session, err := (&mcpclient.Client{HTTPClient: secure.Client()}).Connect(t.Context(), secure.URL+"/mcp")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, session.Close()) }()
+	var big []mcptest.Fault // in many fields and not by much: else HTTP/2 breaks off the connection
+	for i := range 10 {
+		big = append(big, mcptest.SetHeader("X-Big-"+strconv.Itoa(i), filled(5<<10, "x")))
+	}
+	server.Next(mcptest.Combine(big...).On("tools/call"))
+	_, err = session.CallTool(t.Context(), "echo", nil)
+	require.Equal(t, &mcpclient.LimitError{What: "the response header (http.Transport.MaxResponseHeaderBytes)", Limit: 50 << 10}, asCallError(t, err).Err)
+	_, err = session.CallTool(t.Context(), "echo", nil)
+	require.NoError(t, err)
+}
+
 // The limit is of decoded bytes, exact, and one knob for bodies and events.
 func TestMessageSizeIsExact(t *testing.T) {
 	const size = 10_000
@@ -362,6 +391,17 @@ func TestMessageSizeIsExact(t *testing.T) {
 			require.EqualValues(t, size, asCause[*mcpclient.LimitError](t, err).Limit)
 		})
 	}
+}
+
+// The largest event takes half as much again while it comes, not as much again.
+func TestLargestEventTakesItsSizeAndAHalf(t *testing.T) {
+	reader := mcpclient.NewSSEReader(strings.NewReader("data: "+filled(almost, "x")+"\n\n"), 32<<20)
+	allocated := sseAllocated(func() {
+		event, err := reader.Next()
+		require.NoError(t, err)
+		require.Len(t, event.Data, almost)
+	})
+	require.LessOrEqual(t, allocated, int64(50<<20))
 }
 
 // Large answers of honest servers are none of this.

@@ -39,6 +39,7 @@ func TestTooManyNames(t *testing.T) {
 		"just as many":             {`{"id":1,"result":{` + members(most-3) + `"":0}}`, false},
 		"one more":                 {`{"id":1,"result":{` + members(most-2) + `"":0}}`, true},
 		"more, one after another":  {`{"id":1,"result":[` + strings.Repeat(`{`+members(most/2)+`"":0},`, 4) + `0]}`, false},
+		"more, with a pause":       {`{"id":1,"result":{` + members(most/2) + `"":[{},{"":0}],"-":{` + members(most/2) + `"":0}}}`, true},
 		"more, in each other":      {`{"id":1,"result":{` + members(most/2) + `"":{` + members(most/2) + `"":0}}}`, true},
 		"spaces before the colons": {`{"id":1,"result":{` + strings.ReplaceAll(members(most), `":`, "\" \n:") + `"":0}}`, true},
 		"escaped quotes in names":  {`{"id":1,"result":{` + strings.ReplaceAll(members(most), `":`, `\"":`) + `"":0}}`, true},
