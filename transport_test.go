@@ -646,7 +646,7 @@ func TestTransportAnnouncedSize(t *testing.T) {
 		server := newImpostorInMemory(t)
 		session := server.connect(t, new(mcpclient.Client))
 		server.answersCalls(func(w http.ResponseWriter, r *http.Request, _ *wireMessage) {
-			w.Header().Set("Content-Length", fmt.Sprint(1<<40))
+			w.Header().Set("Content-Length", fmt.Sprint(int64(1)<<40))
 			writeJSON(w, "{")
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
