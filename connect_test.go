@@ -392,7 +392,7 @@ func TestConnectHonoursItsContext(t *testing.T) {
 					require.Equal(t, 3*time.Second, time.Since(start))
 					require.ErrorIs(t, err, ctx.Err())
 					require.ErrorIs(t, err, context.Cause(ctx))
-					require.False(t, errors.As(err, new(*mcpclient.NetworkError)), "a context that ended is no network failure: %v", err)
+					require.NotErrorAs(t, err, new(*mcpclient.NetworkError), "a context that ended is no network failure: %v", err)
 				})
 			})
 		}

@@ -66,8 +66,8 @@ func endlessly(contentType, start, block string) mcptest.Fault {
 	return mcptest.Respond(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		_, err := io.WriteString(w, start)
-		for err == nil {
-			_, err = io.WriteString(w, block)
+		for text := []byte(block); err == nil; {
+			_, err = w.Write(text)
 		}
 	}))
 }
@@ -116,6 +116,7 @@ func (a *hostileAnswer) suffer(t *testing.T, client *mcpclient.Client) {
 	grown := peakHeap(func() { _, err = session.CallTool(t.Context(), "echo", nil) })
 	require.ErrorAs(t, asCallError(t, err), a.want)
 	require.ErrorContains(t, err, a.text)
+	t.Logf("the heap grew by %d KiB", grown>>10)
 	require.LessOrEqual(t, grown, int64(heapAllowance))
 	require.Empty(t, server.Unused())
 	_, err = session.CallTool(t.Context(), "echo", nil)
@@ -183,8 +184,9 @@ func TestHostileAnswers(t *testing.T) {
 		{"huge error body", func() mcptest.Fault {
 			return mcptest.Respond(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusBadGateway)
+				text := bytes.Repeat([]byte("x"), block)
 				for err := error(nil); err == nil; {
-					_, err = io.WriteString(w, filled(block, "x"))
+					_, err = w.Write(text)
 				}
 			}))
 		}, new(*mcpclient.HTTPError), "HTTP 502"},
@@ -484,7 +486,7 @@ func TestRedirects(t *testing.T) {
 				_, err = session.CallTool(t.Context(), "echo", nil)
 				require.Equal(t, server.URL()+"/", asCause[*mcpclient.RedirectError](t, err).Location)
 				require.Equal(t, mcpclient.DeliveryRefused, asCallError(t, err).Delivery)
-				require.Equal(t, before+4, len(server.Requests()))
+				require.Len(t, server.Requests(), before+4)
 				require.Equal(t, 1, server.Executed())
 			})
 			t.Run("refused", func(t *testing.T) {

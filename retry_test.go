@@ -183,7 +183,7 @@ func TestEvidenceOfARequestThatCannotBeSent(t *testing.T) {
 	requireProof(t, proof{delivery: mcpclient.DeliveryNotSent}, err)
 	require.ErrorContains(t, err, `invalid header field value for "X-Broken"`)
 	require.NotContains(t, err.Error(), "s3cr3t")
-	require.False(t, errors.As(err, new(*mcpclient.NetworkError)))
+	require.NotErrorAs(t, err, new(*mcpclient.NetworkError))
 }
 
 // A connection that ends after the request was written proves nothing: executed and not executed look the same (rows 5 and 17).
@@ -356,7 +356,7 @@ func TestEvidenceOfAnswerIDs(t *testing.T) {
 				require.Equal(t, tt.status == 400, mcpclient.SafeToRetry(err), "by the status")
 			case httpAlone:
 				require.Equal(t, tt.status, asCause[*mcpclient.HTTPError](t, err).StatusCode)
-				require.False(t, errors.As(err, new(*mcpclient.RPCError)), "that is not about our request")
+				require.NotErrorAs(t, err, new(*mcpclient.RPCError), "that is not about our request")
 			case protocol:
 				asCause[*mcpclient.ProtocolError](t, err)
 				requireProof(t, proof{delivery: mcpclient.DeliveryUnknown}, err)
@@ -417,7 +417,7 @@ func TestEvidenceOfUselessAnswers(t *testing.T) {
 		_, err := mcpclient.CallAs[struct{ Text int }](t.Context(), session, "echo", map[string]string{"text": "x"})
 		requireProof(t, proof{delivery: mcpclient.DeliveryAnswered}, err)
 		require.NotNil(t, asCause[*mcpclient.DecodeError](t, err).Result)
-		require.False(t, errors.Is(err, mcpclient.ErrProtocol))
+		require.NotErrorIs(t, err, mcpclient.ErrProtocol)
 
 		failed := failingCall(t, server, session, mcptest.Rewrite(resultInstead(`[]`)))
 		requireProof(t, proof{delivery: mcpclient.DeliveryAnswered}, failed)
