@@ -10,6 +10,8 @@ CACHE    ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mcpclient
 FUZZTIME ?= 10s
 COVERAGE ?= 90
 CALLERS  ?= 1000
+# go.mod names the older of the two supported releases.
+NEWEST_GO ?= go1.27.4
 CALLS    ?= 1000
 
 MODULES  := $(patsubst %/,%,$(dir $(wildcard go.mod */go.mod)))
@@ -25,7 +27,7 @@ tool_file    = $(CACHE)/$(1)-$(call tool_version,$(2))-$(shell $(GO) env GOVERSI
 GOLANGCI    := $(call tool_file,golangci-lint,github.com/golangci/golangci-lint/v2)
 GOVULNCHECK := $(call tool_file,govulncheck,golang.org/x/vuln)
 
-.PHONY: help ci build test race cover fuzz soak examples vet vet-cross fmt fmt-check tidy tidy-check lint vuln interop bench
+.PHONY: help ci build test newest-go race cover fuzz soak examples vet vet-cross fmt fmt-check tidy tidy-check lint vuln interop bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -39,6 +41,9 @@ build: ## compile every package and every test
 
 test: ## the tests; they need Go alone
 	$(GO) test ./...
+
+newest-go: ## the tests under the newest Go release, which go fetches (NEWEST_GO=go1.27.4)
+	GOTOOLCHAIN=$(NEWEST_GO) $(GO) test -count=1 ./...
 
 race: ## the tests under the race detector
 	$(GO) test -race ./...

@@ -426,6 +426,7 @@ func TestIdleTimeoutSeesProgressElsewhere(t *testing.T) {
 				_ = after(r.Context(), 3*time.Second)
 				send(event(progressFor(&quiet, n)))
 			}
+			synctest.Wait() // until the last one has been seen: the quiet call must not overtake it
 			close(finish)
 			send(event(answerTo(m)))
 		})

@@ -40,9 +40,9 @@ func TestInterceptorOrder(t *testing.T) {
 	var log journal
 	around := func(name string) mcpclient.Interceptor {
 		return func(ctx context.Context, call *mcpclient.Call, next func(context.Context) error) error {
-			log.notef("%s > %s %s %s", name, call.Method, call.Target, call.Params)
+			log.notef("%s > %s %s %s", name, call.Method, call.Target, string(call.Params))
 			err := next(ctx)
-			log.notef("%s < %s %v", name, call.Result, err)
+			log.notef("%s < %s %v", name, string(call.Result), err)
 			return err
 		}
 	}

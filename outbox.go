@@ -37,8 +37,9 @@ func (o *outbox) put(l *letter) {
 	o.mu.Lock()
 	if len(o.queue) >= outboxQueue {
 		o.mu.Unlock()
-		o.core.counters.dropped.Add(1)
-		o.core.config.logger.Warn("mcpclient: a message to the server is dropped: too many are waiting")
+		if n := o.core.counters.dropped.Add(1); n&(n-1) == 0 { // at 1, 2, 4, ...: a flood must not become one of log lines
+			o.core.config.logger.Warn("mcpclient: messages to the server are dropped: too many are waiting", "dropped", n)
+		}
 		return
 	}
 	o.queue = append(o.queue, l)

@@ -3,6 +3,7 @@ package mcpclient
 import (
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"time"
@@ -28,7 +29,8 @@ const (
 
 // replyBody reads the body of one reply under the limits of the client.
 type replyBody struct {
-	ctx       context.Context
+	ctx       context.Context         // of the exchange
+	cancel    context.CancelCauseFunc // ends it
 	raw       io.ReadCloser
 	decoded   io.Reader // raw, or what gunzip makes of it
 	length    int64     // of decoded, -1 if unknown
@@ -107,7 +109,7 @@ func (b *replyBody) tooLarge() error {
 
 // readHead returns the first n bytes of a body that will not be used, for an error text.
 func (b *replyBody) readHead(n int) []byte {
-	clock := time.AfterFunc(refusalWait, func() { b.raw.Close() })
+	clock := time.AfterFunc(refusalWait, func() { b.cancel(errCutShort) })
 	defer clock.Stop()
 	head := make([]byte, n)
 	n, _ = io.ReadFull(b, head)
@@ -118,7 +120,7 @@ func (b *replyBody) readHead(n int) []byte {
 // what arrived of it in time. An error while reading changes nothing: the
 // status has been received.
 func (b *replyBody) readRefusal() []byte {
-	clock := time.AfterFunc(refusalWait, func() { b.raw.Close() })
+	clock := time.AfterFunc(refusalWait, func() { b.cancel(errCutShort) })
 	defer clock.Stop()
 	text, _ := io.ReadAll(io.LimitReader(b, maxErrorBody))
 	b.discard()
@@ -127,23 +129,36 @@ func (b *replyBody) readRefusal() []byte {
 
 // discard ends the reply. Reading on to the end lets the connection be used
 // again. A server that keeps its streams open after the answer would cost the
-// wait on every call, so after one such stream the next ones are just closed.
+// wait on every call, so after one such stream the next ones are just ended.
 func (b *replyBody) discard() {
-	defer b.raw.Close()
+	defer b.end()
 	if b.ended || b.ctx.Err() != nil || b.transport.skipDrains.Add(-1) >= 0 {
 		return
 	}
 	b.transport.skipDrains.Store(0)
 	clock := time.AfterFunc(drainWait, func() {
 		b.transport.skipDrains.Store(drainsToSkip)
-		b.raw.Close()
+		b.cancel(errCutShort)
 	})
 	defer clock.Stop()
-	_, _ = io.CopyN(io.Discard, b.raw, maxErrorBody)
+	_, err := io.CopyN(io.Discard, b.raw, maxErrorBody)
+	b.ended = err == io.EOF
 }
 
-// close ends the reply at once and gives up its connection.
-func (b *replyBody) close() { b.raw.Close() }
+// end gives the reply up, and its connection unless the body has been read to
+// its end. It cancels the exchange first: from Go 1.27 on, Close alone would
+// read on for a while; and a read that is still under way ends by the
+// cancellation, where Close would have to wait for it.
+func (b *replyBody) end() {
+	if !b.ended {
+		b.cancel(errCutShort)
+	}
+	b.raw.Close()
+	b.cancel(nil) // lets go of the context
+}
+
+// errCutShort ends a reply of which nothing more is wanted.
+var errCutShort = errors.New("the rest of the reply is not wanted")
 
 // lazyGzip opens the gzip stream at the first read, since its header may come late.
 type lazyGzip struct {

@@ -150,45 +150,47 @@ func (t *transport) exchange(ctx context.Context, r *httpRequest) (*httpReply, e
 	}
 	t.dropStaleConns(r)
 	progress := new(sendProgress)
-	sendCtx, headersArrived := boundHeaderWait(progress.observe(ctx), r.headerWait)
+	sendCtx, cancel := context.WithCancelCause(progress.observe(ctx)) // of this exchange alone: see replyBody.end
 	request, err := newHTTPRequest(sendCtx, r)
 	if err != nil {
-		headersArrived()
+		cancel(nil)
 		return nil, fail(withoutURL(err), DeliveryNotSent)
 	}
+	headersArrived := startHeaderClock(r.headerWait, cancel)
 	response, err := t.do(request)
 	headersArrived()
 	if err != nil {
-		return nil, t.sendFailure(sendCtx, r, err, progress)
+		err = t.sendFailure(sendCtx, r, err, progress)
+		cancel(nil)
+		return nil, err
 	}
 	if r.jar != nil {
 		if cookies := response.Cookies(); len(cookies) > 0 {
 			r.jar.SetCookies(r.url, cookies)
 		}
 	}
-	body := &replyBody{ctx: sendCtx, raw: response.Body, length: response.ContentLength, transport: t}
+	body := &replyBody{ctx: sendCtx, cancel: cancel, raw: response.Body, length: response.ContentLength, transport: t}
 	reply := &httpReply{status: response.StatusCode, header: response.Header, url: r.url, body: body}
 	encoding := response.Header.Get("Content-Encoding")
 	if body.decode(encoding) {
 		return reply, nil
 	}
 	if reply.succeeded() {
-		body.close()
+		body.end()
 		return nil, fail(&ProtocolError{Reason: "content encoding " + quote(redactText(encoding, r.secret)) + " was not asked for"}, DeliveryUnknown)
 	}
 	body.decoded = http.NoBody // the status of a refusal tells most of it
 	return reply, nil
 }
 
-// boundHeaderWait ends the request if no response header arrives within wait.
+// startHeaderClock ends the exchange if no response header arrives within wait.
 // The returned function stops the clock; the body may then take its time.
-func boundHeaderWait(ctx context.Context, wait time.Duration) (context.Context, func()) {
+func startHeaderClock(wait time.Duration, cancel context.CancelCauseFunc) (headersArrived func()) {
 	if wait <= 0 {
-		return ctx, func() {}
+		return func() {}
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
 	clock := time.AfterFunc(wait, func() { cancel(noAnswerWithin(wait, "Client.HandshakeTimeout")) })
-	return ctx, func() { clock.Stop() }
+	return func() { clock.Stop() }
 }
 
 // clientTimeoutOption is how errors call the timeout of the user's http.Client.
