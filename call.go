@@ -32,7 +32,7 @@ type call struct {
 	header     http.Header    // of this call alone
 	id         int64          // of the present attempt
 	attempts   int
-	generation uint64
+	generation uint64        // of the last attempt; for a list page first that of the session that gave the cursor
 	refusal    *SessionError // of the last attempt, and no other was accepted
 	answered   bool          // the interceptors have been given the result
 	told       *CallError    // the interceptors have been given this

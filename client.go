@@ -198,8 +198,8 @@ type config struct {
 	httpClient       *http.Client
 	header           http.Header
 	protocolVersion  string
-	handshakeTimeout time.Duration
-	handshakeOption  string // what set it
+	handshakeTimeout time.Duration // at most httpClient.Timeout
+	handshakeOption  string        // what set it
 	policy           ReinitializePolicy
 	restore          func(context.Context, *Session) error
 	restoreTimeout   time.Duration
@@ -249,6 +249,15 @@ func (c *Client) config() *config {
 	}
 	return cfg
 }
+
+// boundHandshake bounds one exchange of a handshake.
+func (c *config) boundHandshake(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, c.handshakeTimeout, c.silence())
+}
+
+// silence is the error of a server that does not answer what a healthy one
+// answers at once.
+func (c *config) silence() error { return noAnswerWithin(c.handshakeTimeout, c.handshakeOption) }
 
 // takeUserinfo moves user and password from the URL to the header, where they
 // show up in no error and no log.

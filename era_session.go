@@ -86,7 +86,7 @@ func (e *sessionEra) open(ctx context.Context, at *url.URL, generation uint64) (
 // initialize sends the first request. It carries no session id, and only its
 // successful answer assigns one.
 func (e *sessionEra) initialize(ctx context.Context, at *url.URL, generation uint64, version string) (*binding, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, e.core.config.handshakeTimeout, noAnswerWithin(e.core.config.handshakeTimeout, e.core.config.handshakeOption))
+	ctx, cancel := e.core.config.boundHandshake(ctx)
 	defer cancel()
 	params, err := json.Marshal(e.initializeParams(version))
 	if err != nil {
@@ -179,8 +179,7 @@ func (e *sessionEra) initializeResult(ctx context.Context, b *binding, c *call, 
 // initialized completes the handshake. Its refusal tells that the session
 // just opened is gone again, or never reached the instance that answers now.
 func (e *sessionEra) initialized(ctx context.Context, b *binding) error {
-	wait := e.core.config.handshakeTimeout
-	ctx, cancel := context.WithTimeoutCause(ctx, wait, noAnswerWithin(wait, e.core.config.handshakeOption))
+	ctx, cancel := e.core.config.boundHandshake(ctx)
 	defer cancel()
 	c := &call{method: "notifications/initialized", notification: true}
 	r, err := e.send(ctx, b, c)

@@ -235,7 +235,7 @@ func (s *stream) get() (*httpReply, error) {
 	header.Set("Last-Event-ID", s.lastID)
 	return s.era.core.transport.roundTrip(s.ctx, &httpRequest{
 		method: http.MethodGet, url: s.binding.endpoint, header: header, jar: s.binding.jar, secret: s.binding.id,
-		repeatable: true, headerWait: s.era.core.config.handshakeTimeout,
+		repeatable: true, headerWait: s.era.core.config.handshakeTimeout, silence: s.era.core.config.silence(),
 	})
 }
 

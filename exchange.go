@@ -55,7 +55,7 @@ func (c *core) noteAnswer(b *binding) {
 // goroutine. It ends with the caller's context, with the session, or with the
 // call's own clocks.
 func (c *core) exchange(parent context.Context, b *binding, call *call) (jsontext.Value, *verdict) {
-	if c.lifetime.Err() != nil { // it waited for a place while the session was closed
+	if c.lifetime.Err() != nil { // closed since turn, or under a view; the AfterFunc below would come too late
 		return nil, alive(ErrClosed, call.notSent())
 	}
 	ctx, cancel := context.WithCancelCause(parent)
@@ -85,7 +85,7 @@ func (c *core) exchange(parent context.Context, b *binding, call *call) (jsontex
 // timeout of the call.
 func (c *core) startClocks(ctx context.Context, call *call, cancel context.CancelCauseFunc) (context.Context, func()) {
 	limit, option := c.transport.timeout, clientTimeoutOption
-	if prompt(call.method) && (limit == 0 || c.config.handshakeTimeout < limit) {
+	if prompt(call.method) {
 		limit, option = c.config.handshakeTimeout, c.config.handshakeOption
 	}
 	stopLimit := func() {}

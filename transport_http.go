@@ -45,10 +45,11 @@ func (t *transport) close() {
 type httpRequest struct {
 	method     string
 	url        *url.URL
-	header     http.Header // complete; owned by the request
-	body       []byte      // nil for GET and DELETE
-	repeatable bool        // net/http may re-send it on a dead idle connection
-	headerWait time.Duration
+	header     http.Header    // complete; owned by the request
+	body       []byte         // nil for GET and DELETE
+	repeatable bool           // net/http may re-send it on a dead idle connection
+	headerWait time.Duration  // for the response header; 0: as long as the context
+	silence    error          // what ends the request when it is over
 	jar        http.CookieJar // nil: no cookies
 	secret     string         // a credential in header that no error may repeat
 }
@@ -156,7 +157,7 @@ func (t *transport) exchange(ctx context.Context, r *httpRequest) (*httpReply, e
 		cancel(nil)
 		return nil, fail(withoutURL(err), DeliveryNotSent)
 	}
-	headersArrived := startHeaderClock(r.headerWait, cancel)
+	headersArrived := startHeaderClock(r, cancel)
 	response, err := t.do(request)
 	headersArrived()
 	if err != nil {
@@ -183,13 +184,13 @@ func (t *transport) exchange(ctx context.Context, r *httpRequest) (*httpReply, e
 	return reply, nil
 }
 
-// startHeaderClock ends the exchange if no response header arrives within wait.
-// The returned function stops the clock; the body may then take its time.
-func startHeaderClock(wait time.Duration, cancel context.CancelCauseFunc) (headersArrived func()) {
-	if wait <= 0 {
+// startHeaderClock ends the exchange if no response header arrives in time. The
+// returned function stops the clock; the body may then take its time.
+func startHeaderClock(r *httpRequest, cancel context.CancelCauseFunc) (headersArrived func()) {
+	if r.headerWait <= 0 {
 		return func() {}
 	}
-	clock := time.AfterFunc(wait, func() { cancel(noAnswerWithin(wait, "Client.HandshakeTimeout")) })
+	clock := time.AfterFunc(r.headerWait, func() { cancel(r.silence) })
 	return func() { clock.Stop() }
 }
 
