@@ -32,11 +32,15 @@ type call struct {
 	header     http.Header    // of this call alone
 	id         int64          // of the present attempt
 	attempts   int
-	generation uint64        // of the last attempt; for a list page first that of the session that gave the cursor
-	refusal    *SessionError // of the last attempt, and no other was accepted
-	answered   bool          // the interceptors have been given the result
-	told       *CallError    // the interceptors have been given this
-	strays     int           // answers to other requests on this call's reply
+	generation uint64         // of the last attempt; for a list page first that of the session that gave the cursor
+	refusal    *SessionError  // of the last attempt, and no other was accepted
+	answered   bool           // the interceptors have been given the result
+	told       *CallError     // the interceptors have been given this
+	strays     int            // answers to other requests on this call's reply
+	input      jsontext.Value // members that a further round adds to the params
+	rounds     int            // how often the server asked for input
+	mends      int            // how often the era has repeated it for headers or versions
+	reissues   int            // how often it was asked anew because its reply broke
 	callUUID   string
 	clock      *idleClock // nil: no idle timeout
 }
@@ -50,11 +54,11 @@ func (c *call) callID() string {
 }
 
 // encode returns the message of the present attempt.
-func (c *call) encode() []byte {
+func (c *call) encode(params jsontext.Value) []byte {
 	if c.notification {
-		return jsonrpc.AppendNotification(nil, c.method, c.raw)
+		return jsonrpc.AppendNotification(nil, c.method, params)
 	}
-	return jsonrpc.AppendRequest(nil, c.id, c.method, c.raw)
+	return jsonrpc.AppendRequest(nil, c.id, c.method, params)
 }
 
 // stray takes note of a message that is neither our answer nor of the server's
@@ -70,7 +74,7 @@ func (c *call) unanswered() error {
 	if c.strays > 0 {
 		return &ProtocolError{Reason: "the reply carries an answer to another request and none to this one"}
 	}
-	return &ProtocolError{Reason: "the reply ended without an answer"}
+	return &ProtocolError{Reason: "the reply ended without an answer", ended: true}
 }
 
 // idleClock is the idle timeout of a call. Progress may arrive on the reply of
@@ -186,7 +190,7 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 	if err := c.seal(); err != nil {
 		return nil, fail(err, DeliveryNotSent)
 	}
-	c.exempt = s.view != nil // the flight that waits for it must not wait for a place
+	c.exempt = s.view != nil || fromHandler(ctx) // what waits for it may hold the last place
 	if c.settings.progress != nil {
 		defer s.core.progress.add(c)()
 	}
@@ -200,11 +204,17 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 			s.core.trace.callRetried(c, c.refusal)
 		}
 		result, v := s.core.attempt(ctx, b, c)
-		if v == nil {
+		if v == nil || v.session != VerdictLost {
+			more, err := b.era.again(ctx, b, c, outcome{result, v})
+			switch {
+			case err != nil:
+				return nil, err
+			case more:
+				continue
+			case v != nil:
+				return nil, fail(v.err, v.delivery)
+			}
 			return result, nil
-		}
-		if v.session != VerdictLost {
-			return nil, fail(v.err, v.delivery)
 		}
 		c.refusal = v.lost
 		if err := s.refused(b, c, v.lost); err != nil {
@@ -264,7 +274,7 @@ func (s *Session) refused(b *binding, c *call, why *SessionError) error {
 		return why
 	}
 	s.core.lose(b, why)
-	if s.repeats() && !c.cursor {
+	if s.repeats(b) && !c.cursor {
 		return nil
 	}
 	return why

@@ -12,6 +12,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Connect opens a session with the zero [Client]. See [Client.Connect].
@@ -41,6 +43,12 @@ type Client struct {
 	// it gives a *VersionError. "" negotiates the newest.
 	ProtocolVersion string
 
+	// ProbeTimeout bounds the wait for the answer to the first request of Connect,
+	// which asks a server whether it speaks the protocol without sessions. Older
+	// servers refuse it, but a few never answer. 0: 5 s. What is found is
+	// remembered for the next Connect of this Client to the same URL.
+	ProbeTimeout time.Duration
+
 	// HandshakeTimeout bounds each exchange that a healthy server answers at
 	// once: the handshake, lists, ping, verification. 0: 30 s. Tool calls,
 	// prompts and resources are bounded by their context alone.
@@ -63,6 +71,38 @@ type Client struct {
 	// for servers that nobody has seen yet. It must be fast and must not call the
 	// session. nil, or VerdictDefault, keeps the library's verdict.
 	ClassifyRefusal func(Refusal) Verdict
+
+	// Elicit asks the user for what a server wants to know, by a form. nil: form
+	// input is not offered to servers. Handlers may call the session, may take
+	// as long as people take, and may run concurrently; ctx ends with the call
+	// that the input is for, or with the session.
+	Elicit func(context.Context, *Elicitation) (*ElicitationReply, error)
+
+	// ElicitURL asks the user to open a URL. nil: not offered.
+	ElicitURL func(context.Context, *URLElicitation) (*ElicitationReply, error)
+
+	// Sample lets a server use the application's model. nil: not offered.
+	//
+	// Deprecated: the newest revision of the protocol discourages it; servers
+	// are to talk to a model provider themselves.
+	Sample func(context.Context, *SamplingRequest) (*SamplingReply, error)
+
+	// Roots tells a server which folders it may work in. nil: not offered. See
+	// Session.RootsChanged.
+	//
+	// Deprecated: the newest revision of the protocol discourages it; give
+	// paths as tool arguments.
+	Roots func(context.Context) ([]Root, error)
+
+	// Extensions declares extensions of the protocol to servers: the identifier,
+	// such as "com.example/thing", and its settings, a value that encoding/json
+	// makes a JSON object of; nil stands for none.
+	Extensions map[string]any
+
+	// NoCache turns off the cache for lists and resources whose server says how
+	// long they are good for. It is shared by the sessions of this Client. Calls
+	// with WithHeader pass it by; Session.Listen drops what has changed.
+	NoCache bool
 
 	// MaxMessageSize bounds a JSON reply and a server-sent event, in bytes,
 	// counted after decompression. 0: 32 MiB.
@@ -88,6 +128,8 @@ type Client struct {
 	// Logger gets the rare things that no error can tell: a list item left out,
 	// a notification dropped. nil discards.
 	Logger *slog.Logger
+
+	eras eraMemory // of the endpoints that the sessions of this client met
 }
 
 // Limits bound what one session takes on. A zero field means its default. An
@@ -97,6 +139,8 @@ type Limits struct {
 	Notifications   int   // notifications on the reply of one call. Default 1,000,000
 	Pages           int   // pages of one list. Default 1,000
 	ResponseHeader  int64 // bytes of a response header, for the session's own transport. Default 64 KiB
+	InputRounds     int   // rounds of input that a server may ask for during one call. Default 10
+	CacheSize       int64 // bytes of the results that the cache of this Client holds. Default 64 MiB
 }
 
 // ReinitializePolicy says what happens when the server has lost the session.
@@ -131,6 +175,9 @@ func (c *Client) Connect(ctx context.Context, url string) (*Session, error) {
 		return nil, &CallError{Method: "connect", Delivery: DeliveryNotSent, Err: err}
 	}
 	config := c.config()
+	if config.invalid != nil {
+		return nil, &CallError{Method: "connect", Delivery: DeliveryNotSent, Err: config.invalid}
+	}
 	config.takeUserinfo(at)
 	core := newCore(ctx, config)
 	core.url = at
@@ -149,7 +196,11 @@ func (c *Client) Connect(ctx context.Context, url string) (*Session, error) {
 // longer knows the session, the first call finds that out, and the policy
 // applies as to any loss.
 func (c *Client) Resume(ctx context.Context, state SessionState) (*Session, error) {
-	core := newCore(ctx, c.config())
+	config := c.config()
+	if config.invalid != nil {
+		return nil, &CallError{Method: "resume", Delivery: DeliveryNotSent, Err: config.invalid}
+	}
+	core := newCore(ctx, config)
 	b, err := core.adopt(state)
 	if err != nil {
 		core.abort()
@@ -198,6 +249,7 @@ type config struct {
 	httpClient       *http.Client
 	header           http.Header
 	protocolVersion  string
+	probeTimeout     time.Duration
 	handshakeTimeout time.Duration // at most httpClient.Timeout
 	handshakeOption  string        // what set it
 	policy           ReinitializePolicy
@@ -208,6 +260,10 @@ type config struct {
 	limits           Limits
 	closeTimeout     time.Duration
 	cookies          bool
+	input            *inputHandlers
+	extensions       map[string]jsontext.Value
+	eras             *eraMemory
+	invalid          error // what was wrong with the Client's values: nothing is sent
 	interceptors     []Interceptor
 	trace            tracer
 	logger           *slog.Logger
@@ -215,11 +271,13 @@ type config struct {
 
 func (c *Client) config() *config {
 	name, version := c.identity()
+	extensions, err := encodeExtensions(c.Extensions)
 	cfg := &config{
 		name: name, version: version,
 		httpClient:       c.HTTPClient,
 		header:           userHeader(c.Header),
 		protocolVersion:  c.ProtocolVersion,
+		probeTimeout:     positive(c.ProbeTimeout, 5*time.Second),
 		handshakeTimeout: positive(c.HandshakeTimeout, 30*time.Second),
 		handshakeOption:  "Client.HandshakeTimeout",
 		policy:           c.Reinitialize,
@@ -232,11 +290,17 @@ func (c *Client) config() *config {
 			Notifications:   positive(c.Limits.Notifications, 1_000_000),
 			Pages:           positive(c.Limits.Pages, 1000),
 			ResponseHeader:  positive(c.Limits.ResponseHeader, 64<<10),
+			InputRounds:     positive(c.Limits.InputRounds, 10),
+			CacheSize:       positive(c.Limits.CacheSize, 64<<20),
 		},
 		closeTimeout: positive(c.CloseTimeout, 2*time.Second),
 		cookies:      !c.NoCookies && (c.HTTPClient == nil || c.HTTPClient.Jar == nil),
 		interceptors: append([]Interceptor(nil), c.Interceptors...),
 		logger:       c.Logger,
+		invalid:      err,
+		extensions:   extensions,
+		input:        &inputHandlers{elicit: c.Elicit, elicitURL: c.ElicitURL, sample: c.Sample, roots: c.Roots},
+		eras:         &c.eras,
 	}
 	if c.HTTPClient != nil && c.HTTPClient.Timeout > 0 && c.HTTPClient.Timeout < cfg.handshakeTimeout {
 		cfg.handshakeTimeout, cfg.handshakeOption = c.HTTPClient.Timeout, clientTimeoutOption

@@ -270,6 +270,8 @@ func (e *RedirectError) Error() string {
 type ProtocolError struct {
 	Reason string
 	Err    error // may be nil
+
+	ended bool // the reply came to its end before the answer
 }
 
 func (e *ProtocolError) Error() string {

@@ -129,7 +129,7 @@ func (c *core) await(parent, ctx context.Context, b *binding, call *call, r *rep
 			c.counters.strays.Add(1)
 		default:
 			others++
-			c.route(b, call, m)
+			c.route(ctx, b, call, m)
 		}
 	}
 	return nil, c.broken(parent, ctx, b, call, fail(call.unanswered(), DeliveryUnknown))

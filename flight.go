@@ -63,13 +63,18 @@ func (c *core) dueFlightLocked() (*flight, error) {
 	switch {
 	case c.state == stateClosed:
 		return nil, ErrClosed
-	case c.flight != nil && c.config.policy != ReinitializeNever:
+	case c.flight != nil && !c.forsakenLocked():
 		return c.flight, nil
-	case c.config.policy == ReinitializeNever, time.Now().Before(c.loss.RetryAt):
+	case c.forsakenLocked(), time.Now().Before(c.loss.RetryAt):
 		return nil, c.loss
 	default:
 		return c.takeOffLocked()
 	}
+}
+
+// forsakenLocked: nothing opens the lost session anew but Session.Reinitialize.
+func (c *core) forsakenLocked() bool {
+	return c.config.policy == ReinitializeNever && c.last.era.traits().hasSessions
 }
 
 // takeOffLocked joins the flight in the air, or starts one.
@@ -283,9 +288,7 @@ func (c *core) restore(b *binding) error {
 // restoreLogLevel repeats SetLogLevel. Only a refused session stops the
 // restore: a server that has no levels any more costs nobody his calls.
 func (s *Session) restoreLogLevel() error {
-	s.core.mu.Lock()
-	level := s.core.logLevel
-	s.core.mu.Unlock()
+	level := s.core.logLevel.Load()
 	if level == nil {
 		return nil
 	}

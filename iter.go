@@ -28,16 +28,17 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 // listing is one of the protocol's lists. P is the wire form of a page of it, T that of an item.
 type listing[T, P any] struct {
 	method string
-	kind   string                                      // what logs call an item
-	open   func(*P) (items itemList[T], cursor string) // takes a page apart
-	key    func(*T) string                             // what the server knows an item by; one without it is of no use
+	kind   string                                       // what logs call an item
+	open   func(*P) (items itemList[T], cursor *string) // takes a page apart
+	key    func(*T) string                              // what the server knows an item by; one without it is of no use
+	admit  func(*T) error                               // why an item is of no use; nil: all are
 }
 
 // all is the one pagination loop (protocol section "Pagination"). It asks for a page only when the
 // items before it have been taken, so leaving the loop sends nothing more.
 func (l *listing[T, P]) all(ctx context.Context, s *Session, options []CallOption) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
-		w := walk{maxPages: s.maxPages(), restarts: s.repeats(), seed: maphash.MakeSeed()}
+		w := walk{maxPages: s.maxPages(), restarts: s.outlivesLosses(), seed: maphash.MakeSeed()}
 		for {
 			c := w.nextCall(l.method, options)
 			page, err := l.page(ctx, s, c)
@@ -49,26 +50,37 @@ func (l *listing[T, P]) all(ctx context.Context, s *Session, options []CallOptio
 				return
 			}
 			items, cursor := l.open(page)
+			more := s.isCursor(cursor)
 			for _, reason := range items.unreadable {
 				s.skipped(l.kind, reason)
 			}
 			for _, item := range items.readable {
-				key := l.key(item)
-				if key == "" {
-					s.skipped(l.kind, errNameless)
-				} else if w.isNew(key, cursor != "") && !yield(item, nil) {
+				if err := l.useless(item); err != nil {
+					s.skipped(l.kind, err)
+				} else if w.isNew(l.key(item), more) && !yield(item, nil) {
 					return
 				}
 			}
-			if cursor == "" { // absent, or how some servers write the end
+			if !more {
 				return
 			}
-			if err := w.advance(c, cursor); err != nil {
+			if err := w.advance(c, *cursor); err != nil {
 				yield(nil, c.failed(fail(err, DeliveryAnswered)))
 				return
 			}
 		}
 	}
+}
+
+// useless tells why an item is left out, nil if it is not.
+func (l *listing[T, P]) useless(item *T) error {
+	if l.key(item) == "" {
+		return errNameless
+	}
+	if l.admit == nil {
+		return nil
+	}
+	return l.admit(item)
 }
 
 // page performs one call of a walk. Unlike request it leaves the call to its caller, who needs to know which session answered.
@@ -105,9 +117,9 @@ type walk struct {
 	restarts bool // the policy lets the walk go on after a loss
 	seed     maphash.Seed
 
-	cursor     string // of the next page, "" for the first one
-	generation uint64 // of the session that gave the cursor
-	pages      int    // read in this round
+	cursor     *string // of the next page, nil for the first one
+	generation uint64  // of the session that gave the cursor
+	pages      int     // read in this round
 	cursors    map[uint64]struct{}
 
 	round   int            // how often the walk has started over
@@ -119,8 +131,8 @@ type walk struct {
 // section "Pagination"), so the call names that one's generation.
 func (w *walk) nextCall(method string, options []CallOption) *call {
 	c := &call{method: method, options: options}
-	if w.cursor != "" {
-		c.cursor, c.generation, c.params = true, w.generation, cursorParams{w.cursor}
+	if w.cursor != nil {
+		c.cursor, c.generation, c.params = true, w.generation, cursorParams{*w.cursor}
 	}
 	return c
 }
@@ -132,12 +144,12 @@ type cursorParams struct {
 // restart reports whether the walk goes on from the first page after err: the session is lost, and the
 // cursor with it. It does so once for each generation that it has read from.
 func (w *walk) restart(err error) bool {
-	if w.cursor == "" || !w.restarts || w.round >= maxRestarts || w.generation <= w.lost || !errors.Is(err, ErrSessionInvalid) {
+	if w.cursor == nil || !w.restarts || w.round >= maxRestarts || w.generation <= w.lost || !errors.Is(err, ErrSessionInvalid) {
 		return false
 	}
 	w.lost = w.generation
 	w.round++
-	w.cursor, w.pages, w.cursors = "", 0, nil
+	w.cursor, w.pages, w.cursors = nil, 0, nil
 	return true
 }
 
@@ -177,7 +189,7 @@ func (w *walk) advance(c *call, cursor string) error {
 		w.cursors = make(map[uint64]struct{})
 	}
 	w.cursors[hash] = struct{}{}
-	w.cursor, w.generation = cursor, c.generation
+	w.cursor, w.generation = &cursor, c.generation
 	return nil
 }
 

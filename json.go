@@ -139,3 +139,33 @@ func checkObject(what string, text jsontext.Value) error {
 		return &ArgumentError{What: what, Reason: fmt.Sprintf("are not valid JSON: %v, in %q", cause, head), Err: cause}
 	}
 }
+
+// member returns a member of a JSON object as it stands there, nil if it is
+// absent or null. What stands beside it is skipped, what follows it not read.
+func member(object jsontext.Value, name string) (jsontext.Value, error) {
+	if !bytes.Contains(object, []byte(`"`+name+`"`)) {
+		return nil, nil
+	}
+	dec := jsontext.NewDecoder(bytes.NewReader(object), unmarshalOptions)
+	if opening, err := dec.ReadToken(); err != nil || opening.Kind() != '{' {
+		return nil, err
+	}
+	for dec.PeekKind() == '"' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		if token.String() != name {
+			if err := dec.SkipValue(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		value, err := dec.ReadValue()
+		if err != nil || value.Kind() == 'n' {
+			return nil, err
+		}
+		return value.Clone(), nil
+	}
+	return nil, nil
+}

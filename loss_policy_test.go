@@ -167,6 +167,7 @@ func TestLossOnTheWire(t *testing.T) {
 
 	requests := stage.server.Requests()
 	want := []struct{ method, session, version string }{
+		{"server/discover", "", "2026-07-28"}, // once: what the server is does not change with a loss
 		{"initialize", "", ""},
 		{"notifications/initialized", old, "2025-11-25"},
 		{"tools/call", old, "2025-11-25"},
@@ -190,7 +191,7 @@ func TestLossOnTheWire(t *testing.T) {
 		lastID = id
 	}
 	withoutID := func(r mcptest.Request) string { return strings.Replace(string(r.Body), `"id":`+string(r.ID), "", 1) }
-	require.Equal(t, withoutID(requests[3]), withoutID(requests[6]), "the call is re-sent as it was")
+	require.Equal(t, withoutID(requests[4]), withoutID(requests[7]), "the call is re-sent as it was")
 }
 
 func TestLossPolicyOnly(t *testing.T) {

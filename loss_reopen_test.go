@@ -91,7 +91,7 @@ func TestReopenTriesAgainWhatPasses(t *testing.T) {
 				var failures, openings atomic.Int32
 				inner := stage.server.HTTPClient().Transport
 				stage.session = connectLoss(t, stage.server, &mcpclient.Client{HTTPClient: &http.Client{Transport: lossRoundTripper(func(r *http.Request) (*http.Response, error) {
-					if r.Header.Get("Mcp-Session-Id") == "" && openings.Add(1) > 1 && failures.Add(-1) >= 0 {
+					if r.Header.Get("Mcp-Session-Id") == "" && r.Header.Get("Mcp-Protocol-Version") == "" && openings.Add(1) > 1 && failures.Add(-1) >= 0 {
 						return nil, c.dialed
 					}
 					return inner.RoundTrip(r)

@@ -17,13 +17,16 @@ type CallOption func(*callSettings)
 
 // callSettings is what the options of one call come to.
 type callSettings struct {
-	progress func(Progress)
-	token    string // the progress token, if progress is set
-	logs     func(LogMessage)
-	minLevel LogLevel
-	idle     time.Duration
-	header   http.Header
-	meta     map[string]any
+	progress   func(Progress)
+	token      string // the progress token, if progress is set
+	logs       func(LogMessage)
+	minLevel   LogLevel
+	idle       time.Duration
+	idempotent bool
+	deferInput bool
+	asTask     bool
+	header     http.Header
+	meta       map[string]any
 }
 
 // Progress is one sign of progress of a call.
@@ -68,6 +71,21 @@ func WithHeader(key, value string) CallOption {
 		}
 		s.header.Add(key, value)
 	}
+}
+
+// WithDeferredInput lets the application, and not the handlers of the Client,
+// answer what the server wants to know before it can go on: the call declares
+// that input can be given, and fails with an [*InputRequiredError] that
+// [Session.AnswerInput] goes on with, now or later. It has a meaning for servers
+// without sessions alone; others ask while the call runs, and ask the handlers.
+func WithDeferredInput() CallOption {
+	return func(s *callSettings) { s.deferInput = true }
+}
+
+// WithIdempotent says that the server may execute the call twice without harm.
+// Servers without sessions have no other way to repeat a reply that broke.
+func WithIdempotent() CallOption {
+	return func(s *callSettings) { s.idempotent = true }
 }
 
 // WithMeta sets a member of the params' _meta object. value is encoded by

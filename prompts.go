@@ -12,7 +12,7 @@ import (
 func (s *Session) Prompts(ctx context.Context, options ...CallOption) iter.Seq2[*Prompt, error] {
 	l := listing[Prompt, promptPage]{
 		method: "prompts/list", kind: "prompt",
-		open: func(p *promptPage) (itemList[Prompt], string) { return p.Prompts, p.Cursor },
+		open: func(p *promptPage) (itemList[Prompt], *string) { return p.Prompts, p.Cursor },
 		key:  func(p *Prompt) string { return p.Name },
 	}
 	return l.all(ctx, s, options)
@@ -20,7 +20,7 @@ func (s *Session) Prompts(ctx context.Context, options ...CallOption) iter.Seq2[
 
 type promptPage struct {
 	Prompts itemList[Prompt] `json:"prompts"`
-	Cursor  string           `json:"nextCursor"`
+	Cursor  *string          `json:"nextCursor"`
 }
 
 // GetPrompt asks for a prompt, filled in with args (`prompts/get`). Nil args are none.

@@ -12,7 +12,7 @@ import (
 func (s *Session) Resources(ctx context.Context, options ...CallOption) iter.Seq2[*Resource, error] {
 	l := listing[Resource, resourcePage]{
 		method: "resources/list", kind: "resource",
-		open: func(p *resourcePage) (itemList[Resource], string) { return p.Resources, p.Cursor },
+		open: func(p *resourcePage) (itemList[Resource], *string) { return p.Resources, p.Cursor },
 		key:  func(r *Resource) string { return r.URI },
 	}
 	return l.all(ctx, s, options)
@@ -20,7 +20,7 @@ func (s *Session) Resources(ctx context.Context, options ...CallOption) iter.Seq
 
 type resourcePage struct {
 	Resources itemList[Resource] `json:"resources"`
-	Cursor    string             `json:"nextCursor"`
+	Cursor    *string            `json:"nextCursor"`
 }
 
 // ResourceTemplates ranges over the server's resource templates (`resources/templates/list`), as
@@ -28,7 +28,7 @@ type resourcePage struct {
 func (s *Session) ResourceTemplates(ctx context.Context, options ...CallOption) iter.Seq2[*ResourceTemplate, error] {
 	l := listing[ResourceTemplate, templatePage]{
 		method: "resources/templates/list", kind: "resource template",
-		open: func(p *templatePage) (itemList[ResourceTemplate], string) { return p.Templates, p.Cursor },
+		open: func(p *templatePage) (itemList[ResourceTemplate], *string) { return p.Templates, p.Cursor },
 		key:  func(t *ResourceTemplate) string { return t.URITemplate },
 	}
 	return l.all(ctx, s, options)
@@ -36,7 +36,7 @@ func (s *Session) ResourceTemplates(ctx context.Context, options ...CallOption) 
 
 type templatePage struct {
 	Templates itemList[ResourceTemplate] `json:"resourceTemplates"`
-	Cursor    string                     `json:"nextCursor"`
+	Cursor    *string                    `json:"nextCursor"`
 }
 
 // ReadResource reads the resource at uri (`resources/read`). The URI is opaque to the client: the server

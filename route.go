@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"context"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -11,10 +12,12 @@ import (
 
 // route handles what arrives on the reply of a call and is not its answer. It
 // runs in that call's goroutine and keeps nothing of m, whose bytes are reused.
-func (c *core) route(b *binding, call *call, m *jsonrpc.Message) {
+func (c *core) route(_ context.Context, b *binding, call *call, m *jsonrpc.Message) {
 	switch {
 	case m.IsRequest():
-		c.answerServer(b, m)
+		if b.era.traits().serverAsks { // else it breaks the protocol, and an answer would, too
+			c.answerServer(b, m)
+		}
 	case m.Method == "notifications/progress":
 		c.routeProgress(m.Params)
 	case m.Method == "notifications/message":
@@ -23,7 +26,10 @@ func (c *core) route(b *binding, call *call, m *jsonrpc.Message) {
 }
 
 // codeMethodNotFound: JSON-RPC 2.0 section 5.1.
-const codeMethodNotFound = -32601
+const (
+	codeMethodNotFound = -32601
+	codeInvalidParams  = -32602
+)
 
 // answerServer answers a request of the server, off the caller's path. Every
 // request gets exactly one answer.

@@ -22,8 +22,8 @@ func introduced(t *testing.T, members string) (*mcpclient.Session, *mcptest.Serv
 	return openSession(t, &mcpclient.Client{}, server), server
 }
 
-// isHandshake: all later requests carry the session id that it brings.
-func isHandshake(r mcptest.Request) bool { return r.Session == "" }
+// isHandshake: the probe before it carries a version, and all later requests the session id that it brings.
+func isHandshake(r mcptest.Request) bool { return r.Session == "" && r.Header.Get("Mcp-Protocol-Version") == "" }
 
 func TestServerInfoEveryField(t *testing.T) {
 	_, members, _ := strings.Cut(newestWire(t, "initialize"), ",") // behind the version

@@ -63,20 +63,22 @@ const (
 // core is what a session and its views share.
 type core struct {
 	// Immutable, or safe by themselves.
-	config    *config
-	url       *url.URL // the endpoint, as the user gave it
-	transport *transport
-	trace     tracer
-	lifetime  context.Context // ends with Close or Detach; shared work runs under it
-	end       context.CancelCauseFunc
-	done      chan struct{}
-	places    *semaphore.Weighted // exchanges on the wire
-	outbox    *outbox
-	ids       atomic.Int64 // JSON-RPC ids only grow, over all generations
-	progress  progressTable
-	counters  counters
-	answered  atomic.Uint64           // the newest generation that answered a call
-	current   atomic.Pointer[binding] // the hot path's copy of last; nil unless ready
+	config      *config
+	url         *url.URL // the endpoint, as the user gave it
+	transport   *transport
+	trace       tracer
+	lifetime    context.Context // ends with Close or Detach; shared work runs under it
+	end         context.CancelCauseFunc
+	done        chan struct{}
+	places      *semaphore.Weighted // exchanges on the wire
+	outbox      *outbox
+	ids         atomic.Int64 // JSON-RPC ids only grow, over all generations
+	progress    progressTable
+	counters    counters
+	toolHeaders toolHeaders              // what the tools of the server want mirrored into headers
+	logLevel    atomic.Pointer[LogLevel] // as last set; nil: never
+	answered    atomic.Uint64            // the newest generation that answered a call
+	current     atomic.Pointer[binding]  // the hot path's copy of last; nil unless ready
 
 	mu            sync.Mutex
 	state         state
@@ -85,7 +87,6 @@ type core struct {
 	flight        *flight // the handshake that all wait for
 	failedReopens int     // in a row
 	circuit       circuit
-	logLevel      *LogLevel
 	owned         map[string]int // the session's goroutines, by what they do
 	idle          chan struct{}  // closed when owned is empty after Close
 	detached      bool           // closed without telling the server

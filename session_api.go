@@ -136,8 +136,19 @@ func (s *Session) Stats() Stats {
 // The helpers below are what the noun files (tools.go, resources.go, ...) need
 // besides do and request.
 
-func (s *Session) repeats() bool {
-	return s.core.config.policy == ReinitializeAndRepeat && s.view == nil
+// repeats reports whether a call that was refused on b is sent again. Where
+// the server keeps no state, none is lost with the binding.
+func (s *Session) repeats(b *binding) bool {
+	return s.view == nil && (s.core.config.policy == ReinitializeAndRepeat || !b.era.traits().hasSessions)
+}
+
+// outlivesLosses reports whether what a loss interrupts may be begun anew.
+func (s *Session) outlivesLosses() bool { return s.repeats(s.latest()) }
+
+// isCursor reports whether a page has a successor. In most eras "" is how some
+// servers write the end; in the newest it is a cursor as any other.
+func (s *Session) isCursor(cursor *string) bool {
+	return cursor != nil && (*cursor != "" || s.latest().era.traits().emptyCursors)
 }
 
 func (s *Session) maxPages() int { return s.core.config.limits.Pages }
@@ -161,7 +172,5 @@ func (s *Session) localError(method string, err error) error {
 
 // rememberLogLevel keeps the level for the sessions to come.
 func (s *Session) rememberLogLevel(level LogLevel) {
-	s.core.mu.Lock()
-	defer s.core.mu.Unlock()
-	s.core.logLevel = &level
+	s.core.logLevel.Store(&level)
 }

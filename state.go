@@ -42,10 +42,8 @@ func (s *Session) State() SessionState {
 		V: stateFormat, Endpoint: b.endpoint.String(), Era: b.era.name(), ID: b.id,
 		Version: b.version, Server: b.server,
 	}
-	s.core.mu.Lock()
-	defer s.core.mu.Unlock()
-	if s.core.logLevel != nil {
-		state.LogLevel = *s.core.logLevel
+	if level := s.core.logLevel.Load(); level != nil {
+		state.LogLevel = *level
 	}
 	return state
 }
@@ -95,7 +93,7 @@ func (c *core) adopt(state SessionState) (*binding, error) {
 		return nil, err
 	}
 	if state.LogLevel != "" {
-		c.logLevel = &state.LogLevel
+		c.logLevel.Store(&state.LogLevel)
 	}
 	// The other process counted from somewhere. A far random start keeps the ids
 	// of the two apart, within what a float64 holds.

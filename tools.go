@@ -19,15 +19,15 @@ import (
 func (s *Session) Tools(ctx context.Context, options ...CallOption) iter.Seq2[*Tool, error] {
 	l := listing[Tool, toolPage]{
 		method: "tools/list", kind: "tool",
-		open: func(p *toolPage) (itemList[Tool], string) { return p.Tools, p.Cursor },
-		key:  func(t *Tool) string { return t.Name },
+		open: func(p *toolPage) (itemList[Tool], *string) { return p.Tools, p.Cursor },
+		key:  func(t *Tool) string { return t.Name }, admit: s.admitTool,
 	}
 	return l.all(ctx, s, options)
 }
 
 type toolPage struct {
 	Tools  itemList[Tool] `json:"tools"`
-	Cursor string         `json:"nextCursor"`
+	Cursor *string        `json:"nextCursor"`
 }
 
 // CallTool calls a tool (`tools/call`) and returns its answer. A tool that reports a failure of its own

@@ -412,7 +412,7 @@ func TestTransportOnePacketPerRequest(t *testing.T) {
 		require.Contains(t, header, fmt.Sprintf("\r\nContent-Length: %d\r\n", len(body)), "the body in a packet of its own: %q", packet)
 		n++
 	}
-	require.Equal(t, 2+5+1, n)
+	require.Equal(t, 3+5+1, n)
 }
 
 // answerPackets takes each read for a request, and answers it.

@@ -53,7 +53,7 @@ func (c *core) runCheck(v *check) {
 		}
 		close(v.done)
 	}()
-	method := listOffered(v.binding.server)
+	method := v.binding.era.probe(v.binding)
 	if method == "" {
 		proven = true // nothing can be asked without side effects: the session lives
 		return
@@ -71,20 +71,5 @@ func (c *core) forgetCheck(v *check) {
 	defer c.mu.Unlock()
 	if v.binding.check == v {
 		v.binding.check = nil
-	}
-}
-
-// listOffered names a list that the server declared. ping would be no proof:
-// servers answer it to sessions that they have not initialized.
-func listOffered(server *ServerInfo) string {
-	switch offers := server.Capabilities; {
-	case offers.Tools != nil:
-		return "tools/list"
-	case offers.Resources != nil:
-		return "resources/list"
-	case offers.Prompts != nil:
-		return "prompts/list"
-	default:
-		return ""
 	}
 }

@@ -1,12 +1,10 @@
 package mcpclient
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"maps"
 	"net/http"
 	"time"
@@ -23,55 +21,28 @@ const (
 	maxRetryWait        = 60 * time.Second
 )
 
-// messages ranges over a 2xx reply, JSON or event stream. It ends the reply.
-func (e *sessionEra) messages(ctx context.Context, b *binding, c *call, r *httpReply) iter.Seq2[*jsonrpc.Message, error] {
-	if r.isEventStream() {
-		return (&stream{era: e, ctx: ctx, binding: b, call: c, body: r.body}).messages
-	}
-	return func(yield func(*jsonrpc.Message, error) bool) {
-		defer r.body.discard()
-		if !r.isJSON() {
-			yield(nil, fail(wrongContentType(r, b.id), DeliveryUnknown))
-			return
-		}
-		text, err := r.body.readAll()
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		if len(bytes.TrimSpace(text)) == 0 {
-			yield(nil, fail(&ProtocolError{Reason: fmt.Sprintf("HTTP %d with an empty body: accepted, but not answered", r.status)}, DeliveryUnknown))
-			return
-		}
-		messages, err := jsonrpc.Decode(text)
-		if err != nil {
-			yield(nil, fail(unreadable("the reply", err), DeliveryUnknown))
-			return
-		}
-		for i := range messages {
-			if !yield(&messages[i], nil) {
-				return
-			}
-		}
-	}
-}
-
-// stream is one reply as server-sent events. It may outlive its connection:
-// if the server gave event ids, a stream that ended or broke before the answer
-// is taken up by GET with Last-Event-ID (Streamable HTTP, resumability). The
-// POST itself is never repeated for that.
+// stream is one reply as server-sent events. A resumable one may outlive its
+// connection: if the server gave event ids, a stream that ended or broke before
+// the answer is taken up by GET with Last-Event-ID (Streamable HTTP,
+// resumability; sessions only). The POST itself is never repeated for that.
 type stream struct {
-	era     *sessionEra
+	core    *core
 	ctx     context.Context // of the exchange; the stream lives as long as its loop
 	binding *binding
 	call    *call
 	body    *replyBody
 
-	lastID    string
-	retry     time.Duration
+	resumable bool
+	place     streamPlace
 	fruitless int   // GETs in a row without a new event id
 	useless   int   // events without a message
 	malformed error // the last event that could not be read
+}
+
+// streamPlace is where a stream ended, and what a resumption needs.
+type streamPlace struct {
+	lastID string
+	retry  time.Duration // as the server asked for; 0: it did not
 }
 
 func (s *stream) messages(yield func(*jsonrpc.Message, error) bool) {
@@ -80,7 +51,7 @@ func (s *stream) messages(yield func(*jsonrpc.Message, error) bool) {
 		if done {
 			return
 		}
-		if s.lastID == "" || s.ctx.Err() != nil {
+		if !s.resumable || s.place.lastID == "" || s.ctx.Err() != nil {
 			yield(nil, s.ended(err))
 			return
 		}
@@ -95,7 +66,7 @@ func (s *stream) messages(yield func(*jsonrpc.Message, error) bool) {
 // what it wants, or met an error that no resumption mends.
 func (s *stream) drain(yield func(*jsonrpc.Message, error) bool) (done bool, err error) {
 	defer func() { s.body.discard() }()
-	events := newSSEReader(s.body, s.era.core.config.maxMessageSize)
+	events := newSSEReader(s.body, s.core.config.maxMessageSize)
 	for {
 		event, err := events.next()
 		if err == nil {
@@ -121,7 +92,7 @@ func (s *stream) drain(yield func(*jsonrpc.Message, error) bool) (done bool, err
 // over: the answer may still come. Those over a limit end the stream, and so do
 // too many that say nothing.
 func (s *stream) decode(event *sseEvent, err error) ([]jsonrpc.Message, error) {
-	limit := s.era.core.config.maxMessageSize
+	limit := s.core.config.maxMessageSize
 	switch {
 	case errors.Is(err, errEventTooLarge):
 		return nil, &LimitError{What: "a server-sent event (Client.MaxMessageSize)", Limit: limit}
@@ -140,8 +111,8 @@ func (s *stream) decode(event *sseEvent, err error) ([]jsonrpc.Message, error) {
 		}
 		s.malformed = err
 	}
-	if s.useless++; s.useless > s.era.core.config.limits.Notifications {
-		return nil, s.era.core.tooManyNotifications()
+	if s.useless++; s.useless > s.core.config.limits.Notifications {
+		return nil, s.core.tooManyNotifications()
 	}
 	return nil, nil
 }
@@ -149,13 +120,13 @@ func (s *stream) decode(event *sseEvent, err error) ([]jsonrpc.Message, error) {
 // note keeps what a resumption needs.
 func (s *stream) note(event *sseEvent) {
 	if event.hasID {
-		if event.id != s.lastID {
+		if event.id != s.place.lastID {
 			s.fruitless = 0
 		}
-		s.lastID = event.id
+		s.place.lastID = event.id
 	}
 	if event.hasRetry {
-		s.retry = min(max(event.retry, minRetryWait), maxRetryWait)
+		s.place.retry = min(max(event.retry, minRetryWait), maxRetryWait)
 	}
 }
 
@@ -214,14 +185,14 @@ func (s *stream) resume() error {
 
 // pause waits as the server asked by retry or Retry-After, else with backoff.
 func (s *stream) pause(last error) error {
-	wait := s.retry
+	wait := s.place.retry
 	if wait == 0 {
 		wait = fullJitter(500*time.Millisecond, s.fruitless, 10*time.Second)
 	}
 	if asked, ok := retryAfterOf(last); ok {
 		wait = min(max(wait, asked), maxRetryAfter)
 	}
-	if !s.era.core.pause(s.ctx, wait) {
+	if !s.core.pause(s.ctx, wait) {
 		return fail(context.Cause(s.ctx), DeliveryUnknown)
 	}
 	return nil
@@ -232,10 +203,10 @@ func (s *stream) get() (*httpReply, error) {
 	maps.Copy(header, s.call.header)
 	header.Del("Content-Type")
 	header.Set("Accept", "text/event-stream")
-	header.Set("Last-Event-ID", s.lastID)
-	return s.era.core.transport.roundTrip(s.ctx, &httpRequest{
+	header.Set("Last-Event-ID", s.place.lastID)
+	return s.core.transport.roundTrip(s.ctx, &httpRequest{
 		method: http.MethodGet, url: s.binding.endpoint, header: header, jar: s.binding.jar, secret: s.binding.id,
-		repeatable: true, headerWait: s.era.core.config.handshakeTimeout, silence: s.era.core.config.silence(),
+		repeatable: true, headerWait: s.core.config.handshakeTimeout, silence: s.core.config.silence(),
 	})
 }
 

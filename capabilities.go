@@ -1,0 +1,101 @@
+package mcpclient
+
+import (
+	"maps"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// clientInfo introduces the application.
+type clientInfo struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+func (c *config) clientInfo() clientInfo { return clientInfo{c.name, c.version} }
+
+// tasksExtension makes long tool calls tasks, where there are no sessions.
+const tasksExtension = "io.modelcontextprotocol/tasks"
+
+// clientCapabilities is what the client offers to servers.
+type clientCapabilities struct {
+	Elicitation *elicitationCapability    `json:"elicitation,omitzero"`
+	Sampling    *samplingCapability       `json:"sampling,omitzero"`
+	Roots       *rootsCapability          `json:"roots,omitzero"`
+	Extensions  map[string]jsontext.Value `json:"extensions,omitzero"`
+}
+
+type elicitationCapability struct {
+	Form *struct{} `json:"form,omitzero"`
+	URL  *struct{} `json:"url,omitzero"`
+}
+
+type samplingCapability struct {
+	Tools struct{} `json:"tools"`
+}
+
+type rootsCapability struct {
+	ListChanged bool `json:"listChanged,omitzero"`
+}
+
+// capabilities are what the handlers of the Client make possible.
+func (c *config) capabilities() *clientCapabilities {
+	offered := &clientCapabilities{Extensions: maps.Clone(c.extensions)}
+	if c.input.elicit != nil || c.input.elicitURL != nil {
+		offered.Elicitation = new(elicitationCapability)
+	}
+	if c.input.elicit != nil {
+		offered.Elicitation.Form = new(struct{})
+	}
+	if c.input.elicitURL != nil {
+		offered.Elicitation.URL = new(struct{})
+	}
+	if c.input.sample != nil {
+		offered.Sampling = new(samplingCapability)
+	}
+	if c.input.roots != nil {
+		offered.Roots = new(rootsCapability)
+	}
+	return offered
+}
+
+// inSession adds what a session makes possible.
+func (c *clientCapabilities) inSession() *clientCapabilities {
+	if c.Roots != nil {
+		c.Roots.ListChanged = true
+	}
+	return c
+}
+
+// forCall adds what one call makes possible beyond the client's own.
+func (c *clientCapabilities) forCall(settings *callSettings) *clientCapabilities {
+	if settings.deferInput {
+		c.Elicitation = &elicitationCapability{Form: new(struct{}), URL: new(struct{})}
+	}
+	if settings.asTask {
+		if c.Extensions == nil {
+			c.Extensions = make(map[string]jsontext.Value, 1)
+		}
+		c.Extensions[tasksExtension] = jsontext.Value("{}")
+	}
+	return c
+}
+
+// encodeExtensions checks and encodes what the user declares.
+func encodeExtensions(declared map[string]any) (map[string]jsontext.Value, error) {
+	if len(declared) == 0 {
+		return nil, nil
+	}
+	encoded := make(map[string]jsontext.Value, len(declared))
+	for name, settings := range declared {
+		text, err := encodeObject("the settings of the extension "+quote(name)+" (Client.Extensions)", settings)
+		if err != nil {
+			return nil, err
+		}
+		if text == nil {
+			text = jsontext.Value("{}")
+		}
+		encoded[name] = text
+	}
+	return encoded, nil
+}

@@ -1,0 +1,188 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/holdfast-mcp/mcpclient/internal/jsonrpc"
+)
+
+// maxOpenings bounds how often the first request is sent: a server may name the
+// version it wants, or a proxy may have stripped a header once.
+const maxOpenings = 3
+
+// open asks who is there. An *otherEraError says that no server of this era
+// answers so, and that an older one may (2026-07-28, versioning, "Backward
+// Compatibility").
+func (e *statelessEra) open(ctx context.Context, at *url.URL, generation uint64) (*binding, error) {
+	b := e.bind(at, generation, statelessVersions[0])
+	for try := 1; ; try++ {
+		a, err := e.discover(ctx, b)
+		switch {
+		case a == nil:
+			return b, err
+		case !a.isModern():
+			return nil, e.refusedProbe(a)
+		case a.rpc.Code == codeUnsupportedVersion && !offersStateless(offeredVersions(a.rpc)):
+			return nil, noCommonVersion(offeredVersions(a.rpc))
+		case a.rpc.Code == codeMissingCapability || try >= maxOpenings:
+			return nil, fail(a.rpc, DeliveryRefused)
+		}
+	}
+}
+
+// bind makes a binding for a server of which nothing is known yet.
+func (e *statelessEra) bind(at *url.URL, generation uint64, version string) *binding {
+	b := e.core.newBinding(e, at, generation)
+	b.version = version
+	b.server = &ServerInfo{ProtocolVersion: version}
+	b.stamp()
+	b.meta, _ = encode(&statelessMeta{version, e.core.config.clientInfo(), e.core.config.capabilities(), ""}) // of our own types: cannot fail
+	return b
+}
+
+// presume binds to a server that is of this era, by the way it refused
+// initialize, but does not say what it can do.
+func (e *statelessEra) presume(at *url.URL, generation uint64) *binding {
+	return e.bind(at, generation, statelessVersions[0])
+}
+
+// discover sends server/discover, at most once, and reads its answer into b.
+// A refusal comes back as the answer.
+func (e *statelessEra) discover(ctx context.Context, b *binding) (*answer, error) {
+	probe, cancel := context.WithTimeoutCause(ctx, e.core.config.probeWait(ctx), errSilentProbe)
+	defer cancel()
+	c := &call{method: discoverMethod, id: e.core.nextID()}
+	r, err := e.send(probe, b, c)
+	if err == nil && r.refusal != nil {
+		return r.refusal, nil
+	}
+	if err == nil {
+		var a *answer
+		if a, err = e.discovered(probe, b, c, r); a != nil {
+			return a, nil
+		}
+	}
+	if err == nil || ctx.Err() != nil || is[*VersionError](err) {
+		return nil, err
+	}
+	return nil, e.failedProbe(err)
+}
+
+var errSilentProbe = errors.New("no answer to " + discoverMethod + " in the time that Client.ProbeTimeout allows")
+
+// probeWait is how long a server may think about the probe: a legacy one may
+// never answer. A caller in a hurry gets half of his time for what comes after.
+func (c *config) probeWait(ctx context.Context) time.Duration {
+	wait := min(c.probeTimeout, c.handshakeTimeout)
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline)/2)
+	}
+	return wait
+}
+
+// discovered reads the reply to the probe.
+func (e *statelessEra) discovered(ctx context.Context, b *binding, c *call, r *reply) (*answer, error) {
+	for m, err := range r.messages {
+		switch {
+		case err != nil:
+			return nil, err
+		case !isAnswerTo(m, c.id):
+			e.core.route(ctx, b, c, m)
+		case m.Err != nil:
+			return newErrorAnswer(m, c.id, ""), nil
+		default:
+			return nil, e.learn(b, m)
+		}
+	}
+	return nil, fail(c.unanswered(), DeliveryUnknown)
+}
+
+// learn takes over what the server says of itself.
+func (e *statelessEra) learn(b *binding, m *jsonrpc.Message) error {
+	info, versions, err := decodeDiscover(m.Result)
+	if err != nil {
+		return fail(err, DeliveryAnswered)
+	}
+	if !offersStateless(versions) {
+		return noCommonVersion(versions)
+	}
+	info.ProtocolVersion = b.version
+	b.server = info
+	return nil
+}
+
+// noCommonVersion: a server that lists only versions with a handshake wants one.
+func noCommonVersion(offered []string) error {
+	err := fail(&VersionError{Wanted: slices.Concat(statelessVersions, sessionVersions), Offered: offered}, DeliveryRefused)
+	if slices.ContainsFunc(offered, func(v string) bool { return slices.Contains(sessionVersions, v) }) {
+		return &otherEraError{err}
+	}
+	return err
+}
+
+func offersStateless(offered []string) bool {
+	return slices.ContainsFunc(offered, func(v string) bool { return slices.Contains(statelessVersions, v) })
+}
+
+// refusedProbe: whatever a guard, a busy server or a gateway says tells nothing
+// about the era. All else is how servers answer that do not know the method.
+func (e *statelessEra) refusedProbe(a *answer) error {
+	a.opening = true
+	delivery, err := a.ordinary()
+	err = fail(err, delivery)
+	if a.status < 300 || mayBeOlder(a.status) {
+		return &otherEraError{err}
+	}
+	return err
+}
+
+// failedProbe sorts what was no answer. A server that cannot be reached is
+// asked nothing else; one that accepts the request and then hangs up, or sends
+// something unreadable, may do better with initialize.
+func (e *statelessEra) failedProbe(err error) error {
+	if is[*RedirectError](err) || deliveryIn(err) == DeliveryNotSent {
+		return err
+	}
+	return &otherEraError{err}
+}
+
+// discoverResult is the result of server/discover.
+type discoverResult struct {
+	Versions     []string           `json:"supportedVersions"`
+	Capabilities ServerCapabilities `json:"capabilities"`
+	Instructions string             `json:"instructions"`
+	ServerInfo   implementation     `json:"serverInfo"` // as early servers sent it
+	Meta         Meta               `json:"_meta"`
+	Rest         Meta               `json:",embed"`
+}
+
+// decodeDiscover decodes the answer to the probe. Without supportedVersions it
+// is none: some servers answer anything with an empty object.
+func decodeDiscover(raw jsontext.Value) (*ServerInfo, []string, error) {
+	result, err := decodeResult[discoverResult](raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(result.Versions) == 0 {
+		return nil, nil, &ProtocolError{Reason: "the answer to " + discoverMethod + " names no protocol version"}
+	}
+	about := result.ServerInfo
+	if own, ok := result.Meta[metaServerInfo]; ok {
+		_ = decode(own, &about) // unverified decoration: a malformed one costs nothing
+	}
+	for _, known := range []string{"ttlMs", "cacheScope", "resultType"} {
+		delete(result.Rest, known)
+	}
+	return &ServerInfo{
+		Name: about.Name, Title: about.Title, Version: about.Version, Description: about.Description,
+		WebsiteURL: about.WebsiteURL, Icons: about.Icons, Extra: about.Extra,
+		Capabilities: result.Capabilities, Instructions: result.Instructions,
+		Meta: result.Meta, ResultExtra: result.Rest,
+	}, result.Versions, nil
+}

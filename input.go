@@ -1,0 +1,166 @@
+package mcpclient
+
+import (
+	"context"
+	stdjson "encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// InputRequest is one piece of input that a server wants before it can go on
+// with a call: an elicitation, a sampling, or the list of roots.
+type InputRequest struct {
+	Method string             `json:"method"`          // elicitation/create, sampling/createMessage, roots/list
+	Params stdjson.RawMessage `json:"params,omitzero"` // as the server sent them
+}
+
+// InputRequiredError is a call that cannot go on without input, and nobody is
+// there to give it: no handler of the [Client] is for it, the handler failed,
+// the call was made [WithDeferredInput], or the server keeps on asking. It
+// carries all that is needed to go on with the call later, in another process
+// too: collect the input, then use [Session.AnswerInput]. Encode it with
+// encoding/json to keep it.
+//
+// State is the server's own and may hold personal data: keep it out of logs.
+type InputRequiredError struct {
+	Method   string                  `json:"method"`
+	Target   string                  `json:"target,omitempty"`
+	Params   stdjson.RawMessage      `json:"params,omitempty"`   // of the call, without _meta
+	Requests map[string]InputRequest `json:"requests,omitempty"` // by the server's keys; empty: the server only wants to be asked again
+	State    *string                 `json:"state,omitempty"`    // opaque; goes back as it is
+	Err      error                   `json:"-"`                  // why nobody gave the input; nil: nobody was asked
+}
+
+func (e *InputRequiredError) Error() string {
+	var b strings.Builder
+	b.WriteString("the server requires input")
+	if n := len(e.Requests); n > 0 {
+		fmt.Fprintf(&b, " (%d: %s)", n, e.kinds())
+	}
+	if e.Err != nil {
+		b.WriteString(": ")
+		b.WriteString(e.Err.Error())
+	}
+	b.WriteString("; go on with Session.AnswerInput")
+	return b.String()
+}
+
+// kinds names what is asked for, each kind once.
+func (e *InputRequiredError) kinds() string {
+	kinds := make(map[string]struct{})
+	for _, r := range e.Requests {
+		kinds[excerpt(r.Method)] = struct{}{}
+	}
+	return strings.Join(slices.Sorted(maps.Keys(kinds)), ", ")
+}
+
+// Unwrap returns why nobody gave the input.
+func (e *InputRequiredError) Unwrap() error { return e.Err }
+
+// AnswerInput goes on with a call that ended in an [*InputRequiredError]:
+// answers holds one answer for each of pending.Requests, under the same keys.
+// An answer is an [*ElicitationReply], a [*SamplingReply], a []Root, or raw
+// JSON. The result is decoded into result as [Session.Request] does: use a
+// *[ToolResult], *[PromptResult] or *[ResourceResult], by pending.Method.
+//
+// The server may want more input: then handlers of the Client are asked, and
+// the error is an *InputRequiredError again where there are none. A key without an
+// answer fails the call with DeliveryNotSent.
+func (s *Session) AnswerInput(ctx context.Context, pending *InputRequiredError, answers map[string]any, result any, options ...CallOption) error {
+	c := &call{method: pending.Method, target: pending.Target, options: options}
+	if len(pending.Params) > 0 {
+		c.params = slices.Clone(pending.Params)
+	}
+	c.input, c.invalid = pending.answered(answers)
+	raw, err := s.do(ctx, c)
+	if err != nil || result == nil {
+		return err
+	}
+	if err := stdjson.Unmarshal(raw, result); err != nil {
+		return c.failed(fail(&DecodeError{Raw: stdjson.RawMessage(raw), Err: err}, DeliveryAnswered))
+	}
+	return nil
+}
+
+// answered puts the answers together as the next round of the call.
+func (e *InputRequiredError) answered(answers map[string]any) (jsontext.Value, error) {
+	encoded := make(map[string]jsontext.Value, len(e.Requests))
+	for key, request := range e.Requests {
+		answer, ok := answers[key]
+		if !ok {
+			return nil, fmt.Errorf("no answer for the input %s (%s)", quote(key), excerpt(request.Method))
+		}
+		if roots, ok := answer.([]Root); ok {
+			answer = rootsResult{roots}
+		}
+		text, err := stdjson.Marshal(answer)
+		if err != nil {
+			return nil, fmt.Errorf("the answer for the input %s: %w", quote(key), err)
+		}
+		encoded[key] = text
+	}
+	for key := range answers {
+		if _, wanted := e.Requests[key]; !wanted {
+			return nil, fmt.Errorf("the server did not ask for an input %s", quote(key))
+		}
+	}
+	return roundOf(encoded, e.State), nil
+}
+
+// collectInput asks the handlers, all at once. The first that fails stops the
+// others: without every answer there is no next round.
+func (c *core) collectInput(ctx context.Context, b *binding, call *call, pending *InputRequiredError) (map[string]jsontext.Value, error) {
+	if call.settings.deferInput {
+		return nil, pending
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ctx = context.WithValue(ctx, handlerKey{}, true)
+	type given struct {
+		key    string
+		answer jsontext.Value
+		err    error
+	}
+	all := make(chan given, len(pending.Requests))
+	for key, request := range pending.Requests {
+		ask := func() {
+			g := given{key: key, err: errHookExit}
+			defer func() { all <- g }() // deferred: a handler may end this goroutine
+			answer, err := c.config.input.answer(ctx, b.server, request.Method, jsontext.Value(request.Params))
+			g.answer, g.err = answer, nil
+			if err != nil {
+				g.err = err
+			}
+		}
+		if !c.spawn("handler of "+excerpt(request.Method), ask) {
+			return nil, ErrClosed
+		}
+	}
+	answers := make(map[string]jsontext.Value, len(pending.Requests))
+	for range pending.Requests {
+		select {
+		case g := <-all:
+			if g.err != nil {
+				pending.Err = g.err
+				return nil, pending
+			}
+			answers[g.key] = g.answer
+		case <-ctx.Done():
+			return nil, c.interruption(ctx)
+		case <-c.lifetime.Done():
+			return nil, ErrClosed
+		}
+	}
+	return answers, nil
+}
+
+// handlerKey marks the context of a handler: a call made with it takes no place
+// among the concurrent calls, since the call that waits for the handler may
+// hold the last one.
+type handlerKey struct{}
+
+func fromHandler(ctx context.Context) bool { return ctx.Value(handlerKey{}) != nil }
