@@ -40,12 +40,17 @@ func (x *exchange) execute(sess *session, requests []*jsonrpc.Message) {
 	go func() {
 		defer s.work.Done()
 		defer out.end() // also when a handler ends its goroutine, as a failed require does
-		for _, m := range requests {
-			c := &call{server: s, session: sess, message: m, out: out, anyCursor: x.anyCursor}
-			c.run(parent, x.prefaces, x.edits)
-		}
+		x.run(parent, sess, out, requests)
 	}()
 	x.deliver(out)
+}
+
+// run executes the requests one after the other; what they say goes to out.
+func (x *exchange) run(parent context.Context, sess *session, out *stream, requests []*jsonrpc.Message) {
+	for _, m := range requests {
+		c := &call{server: x.server, session: sess, message: m, out: out, anyCursor: x.anyCursor}
+		c.run(parent, x.prefaces, x.edits)
+	}
 }
 
 // run executes one request and appends its answer to the stream, unless the

@@ -42,27 +42,38 @@ func (x *exchange) writeAnswers(events []event) {
 	x.writeBody(http.StatusOK, mediaJSON, body)
 }
 
-// stream writes the events of out from the given one on, each as it comes,
-// until out ends or a fault or the polling interval ends the response.
-func (x *exchange) stream(out *stream, from int) {
-	config := &x.server.config
+// startStream sends the header of a stream, which must not wait for the first event.
+func (x *exchange) startStream() {
 	x.w.Header().Set("Content-Type", mediaStream)
 	x.w.Header().Set("Cache-Control", "no-cache")
 	x.w.WriteHeader(http.StatusOK)
-	if config.retry > 0 {
-		x.send("retry: " + strconv.FormatInt(config.retry.Milliseconds(), 10) + "\n\n")
+	if retry := x.server.config.retry; retry > 0 {
+		x.send("retry: " + strconv.FormatInt(retry.Milliseconds(), 10) + "\n\n")
 	} else {
-		x.send("") // the header must not wait for the first event
+		x.send("")
 	}
+}
 
-	ctx := x.ctx
+// stream writes the events of out from the given one on.
+func (x *exchange) stream(out *stream, from int) {
+	x.startStream()
+	x.events(out, from)
+}
+
+// events writes those of out from the given one on, each as it comes, until
+// out ends or a fault or the polling interval ends the response.
+func (x *exchange) events(out *stream, from int) {
+	config, ctx := &x.server.config, x.ctx
 	if config.poll > 0 && config.resumable {
 		poll, cancel := context.WithTimeout(ctx, config.poll)
 		defer cancel()
 		ctx = poll
 	}
 	for i := 0; i != x.breakAfter; i++ {
-		ev, ok := out.next(ctx, from+i)
+		ev, ok := x.next(ctx, out, from+i)
+		if !ok && out.stopsHard() {
+			x.cut()
+		}
 		if !ok {
 			x.finish(ctx)
 			return
@@ -71,9 +82,30 @@ func (x *exchange) stream(out *stream, from int) {
 			x.ready()
 		}
 		x.send(x.frame(out, from+i, ev))
+		if config.httpSSE {
+			out.release(from + i + 1)
+		}
 	}
 	if x.breakHard {
 		x.cut()
+	}
+}
+
+// next waits for event i, and lets the client know meanwhile that the stream lives.
+func (x *exchange) next(ctx context.Context, out *stream, i int) (event, bool) {
+	silence := x.server.config.keepAlive
+	if silence <= 0 {
+		return out.next(ctx, i)
+	}
+	for {
+		silent, cancel := context.WithTimeout(ctx, silence)
+		ev, ok := out.next(silent, i)
+		passed := silent.Err() != nil
+		cancel()
+		if ok || !passed || ctx.Err() != nil {
+			return ev, ok
+		}
+		x.send(": keep-alive\n\n")
 	}
 }
 
@@ -91,6 +123,9 @@ func (x *exchange) finish(ctx context.Context) {
 // frame encodes an event. JSON as it is written here holds no line breaks; what
 // a fault has made of it may, and is sent on.
 func (x *exchange) frame(out *stream, i int, ev event) string {
+	if ev.text != "" {
+		return ev.text
+	}
 	text := ""
 	if x.server.config.resumable {
 		text = "id: " + out.eventID(i) + "\n"

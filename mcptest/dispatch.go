@@ -87,6 +87,13 @@ type openingParams struct {
 	ClientInfo      json.RawMessage `json:"clientInfo"`
 }
 
+const openingIncomplete = "Invalid params: initialize needs protocolVersion, capabilities and clientInfo"
+
+func openingOf(m *jsonrpc.Message) (params openingParams, complete bool) {
+	err := decode(m.Params, &params)
+	return params, err == nil && params.ProtocolVersion != "" && isObject(params.Capabilities) && isObject(params.ClientInfo)
+}
+
 // negotiate returns the version to speak with a client that asks for the given one.
 func (s *Server) negotiate(version string) string {
 	if slices.Contains(s.config.versions, version) {
@@ -111,10 +118,10 @@ func (x *exchange) initialize() {
 		}
 		return
 	}
-	var params openingParams
 	m := &x.messages[0]
-	if err := decode(m.Params, &params); err != nil || params.ProtocolVersion == "" || !isObject(params.Capabilities) || !isObject(params.ClientInfo) {
-		x.refuse(http.StatusBadRequest, codeInvalidParams, "Invalid params: initialize needs protocolVersion, capabilities and clientInfo")
+	params, complete := openingOf(m)
+	if !complete {
+		x.refuse(http.StatusBadRequest, codeInvalidParams, openingIncomplete)
 		return
 	}
 	s.mu.Lock()

@@ -41,6 +41,7 @@ type exchange struct {
 	breakAfter   int                            // events after which a stream ends; -1: none
 	breakHard    bool                           // cut the connection then
 	hold         bool                           // keep a stream open after its answer
+	old          oldExchange                    // what only HTTPSSE knows
 }
 
 // ServeHTTP serves MCP at /mcp and /mcp/. A Server is an [http.Handler] so
@@ -81,6 +82,9 @@ func (s *Server) receive(ctx context.Context, w http.ResponseWriter, r *http.Req
 		Path:       r.URL.Path,
 		Header:     r.Header.Clone(),
 		Session:    r.Header.Get(headerSession),
+	}
+	if s.config.httpSSE {
+		x.request.Session = r.URL.Query().Get(sessionInQuery)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	x.request.Body = body

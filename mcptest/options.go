@@ -16,6 +16,8 @@ type config struct {
 	sessionless  bool
 	keepSessions bool
 	emptyHanded  bool
+	httpSSE      bool
+	keepStreams  bool
 	versions     []string
 	name         string
 	version      string
@@ -25,6 +27,8 @@ type config struct {
 	history      int
 	retry        time.Duration
 	poll         time.Duration
+	keepAlive    time.Duration
+	postStatus   int
 	refusal      Fault
 }
 
@@ -34,10 +38,15 @@ func newConfig(opts []Option) config {
 		name:     "mcptest",
 		version:  "1.0.0",
 		history:  10_000,
-		refusal:  Refuse(TypeScript),
 	}
 	for _, opt := range opts {
 		opt(&c)
+	}
+	if c.httpSSE {
+		c.toHTTPSSE()
+	}
+	if c.refusal.act == nil {
+		c.refusal = Refuse(TypeScript)
 	}
 	return c
 }
@@ -63,6 +72,10 @@ func Resumable() Option {
 
 // RetryHint starts every stream with a retry field of d, rounded down to milliseconds.
 func RetryHint(d time.Duration) Option { return func(c *config) { c.retry = d } }
+
+// KeepAlive sends a comment on every stream that has carried nothing for d, as
+// proxies need it. Default: none.
+func KeepAlive(d time.Duration) Option { return func(c *config) { c.keepAlive = d } }
 
 // PollEvery ends each response of a [Resumable] server, in good order, after
 // d, so that a client has to come back for the rest again and again.
@@ -107,7 +120,8 @@ func PageSize(n int) Option { return func(c *config) { c.pageSize = n } }
 func ForgetEvery(n int) Option { return func(c *config) { c.forgetEvery = n } }
 
 // RefusalWay sets how requests of forgotten sessions are answered. Default:
-// [TypeScript], which is what the protocol asks for.
+// [TypeScript], which is what the protocol asks for; with [HTTPSSE]
+// [PythonSSE], as the protocol says nothing there.
 func RefusalWay(way Way) Option { return Refusal(Refuse(way)) }
 
 // Refusal answers the requests of forgotten sessions with any fault, for a

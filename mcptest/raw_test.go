@@ -145,7 +145,7 @@ func (w *wire) messages(stream string) []answer {
 	return all
 }
 
-type sse struct{ id, data, retry string }
+type sse struct{ event, id, data, retry string }
 
 func events(stream string) []sse {
 	var all []sse
@@ -162,6 +162,8 @@ func events(stream string) []sse {
 func (ev *sse) field(line string) {
 	name, value, _ := strings.Cut(line, ": ")
 	switch name {
+	case "event":
+		ev.event = value
 	case "id":
 		ev.id = value
 	case "data":

@@ -44,6 +44,7 @@ type session struct {
 	streams       []*stream          // those that can be resumed, oldest first
 	standalone    *stream            // nil unless the server offers one
 	hangUp        context.CancelFunc // ends the GET that reads standalone; nil: there is none
+	streamStays   bool               // standalone does not end when the server forgets the session
 }
 
 // sessions are those that the server knows. The server's mutex guards them.
@@ -97,7 +98,7 @@ func (all *sessions) openLocked() *session {
 // standalone stream ends: nothing will ever come on it.
 func (all *sessions) dropLocked(sess *session) {
 	delete(all.known, sess.id)
-	if sess.standalone != nil {
+	if sess.standalone != nil && !sess.streamStays {
 		sess.standalone.end()
 	}
 }

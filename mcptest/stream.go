@@ -13,6 +13,7 @@ import (
 type event struct {
 	data   []byte // one JSON-RPC message; empty for a priming event
 	answer bool   // data answers the request that the stream belongs to
+	text   string // what to write, as it is, in place of an event with data
 }
 
 // stream is the log of one response stream. An execution appends to it and any
@@ -25,12 +26,15 @@ type stream struct {
 
 	mu      sync.Mutex
 	events  []event
+	first   int  // the place of events[0]; those before it were released
+	stop    int  // the place that no reader comes to; -1: none
+	hard    bool // whoever stops there cuts its connection
 	ended   bool
-	changed chan struct{} // closed and replaced whenever events or ended change
+	changed chan struct{} // closed and replaced whenever one of the above changes
 }
 
 func newStream(name string) *stream {
-	return &stream{name: name, changed: make(chan struct{})}
+	return &stream{name: name, stop: -1, changed: make(chan struct{})}
 }
 
 // append adds an event and returns its place. After the end it adds nothing,
@@ -38,7 +42,7 @@ func newStream(name string) *stream {
 func (st *stream) append(ev event) int {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	i := len(st.events)
+	i := st.first + len(st.events)
 	if !st.ended {
 		st.events = append(st.events, ev)
 		st.wakeLocked()
@@ -61,18 +65,61 @@ func (st *stream) wakeLocked() {
 	st.changed = make(chan struct{})
 }
 
+// stopAfter makes readers stop once they have got n further events.
+func (st *stream) stopAfter(n int, hard bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.stop, st.hard = st.first+len(st.events)+n, hard
+	st.wakeLocked()
+}
+
+// release drops the events before i: they have been written, and nobody will
+// ask for them again.
+func (st *stream) release(i int) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	clear(st.events[:i-st.first])
+	st.events = st.events[i-st.first:]
+	st.first = i
+	st.wakeLocked()
+}
+
+// released waits until everything that has been appended by now is released.
+func (st *stream) released(ctx context.Context) {
+	for all := st.len(); ctx.Err() == nil; {
+		st.mu.Lock()
+		done, changed := st.ended || st.first >= all, st.changed
+		st.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// stopsHard reports whether the reader that was stopped is to cut its connection.
+func (st *stream) stopsHard() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.hard
+}
+
 // next returns event i, waiting until it is there. It reports false once the
-// stream has ended before i, or when ctx has ended: a reader that was told to
+// stream has ended or stops before i, or when ctx has ended: a reader that was told to
 // stop must not take what is meant for the one after it.
 func (st *stream) next(ctx context.Context, i int) (event, bool) {
 	for ctx.Err() == nil {
 		st.mu.Lock()
-		if i < len(st.events) {
-			ev := st.events[i]
+		stopped := st.stop >= 0 && i >= st.stop
+		if !stopped && i < st.first+len(st.events) {
+			ev := st.events[i-st.first]
 			st.mu.Unlock()
 			return ev, true
 		}
-		ended, changed := st.ended, st.changed
+		ended, changed := st.ended || stopped, st.changed
 		st.mu.Unlock()
 		if ended {
 			return event{}, false
@@ -109,7 +156,7 @@ func (st *stream) all() []event {
 func (st *stream) len() int {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return len(st.events)
+	return st.first + len(st.events)
 }
 
 // eventID names event i so that a Last-Event-ID alone finds the stream again:

@@ -31,6 +31,10 @@ const (
 
 // serve answers the request as a server without faults does.
 func (x *exchange) serve() {
+	if x.server.config.httpSSE {
+		x.serveHTTPSSE()
+		return
+	}
 	if path := strings.TrimSuffix(x.r.URL.Path, "/"); path != endpointPath {
 		http.NotFound(x.w, x.r)
 		return
@@ -102,7 +106,17 @@ func (x *exchange) inArray() bool {
 
 // accept takes in what wants no answer, and executes what does.
 func (x *exchange) accept(sess *session) {
-	var requests []*jsonrpc.Message
+	requests := x.takeIn(sess)
+	if len(requests) == 0 {
+		x.ready()
+		x.w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	x.execute(sess, requests)
+}
+
+// takeIn takes in what wants no answer, and returns what does.
+func (x *exchange) takeIn(sess *session) (requests []*jsonrpc.Message) {
 	for i := range x.messages {
 		switch m := &x.messages[i]; {
 		case m.IsRequest():
@@ -113,12 +127,7 @@ func (x *exchange) accept(sess *session) {
 			x.server.answered(sess, m)
 		}
 	}
-	if len(requests) == 0 {
-		x.ready()
-		x.w.WriteHeader(http.StatusAccepted)
-		return
-	}
-	x.execute(sess, requests)
+	return requests
 }
 
 // session returns the session that the request belongs to. Where there is none
