@@ -3,8 +3,12 @@ package mcptest_test
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,11 +62,14 @@ func TestHTTPSSEFromStreamToStream(t *testing.T) {
 func TestHTTPSSENegotiatesAnyVersion(t *testing.T) {
 	srv := mcptest.New(t, mcptest.HTTPSSE(), mcptest.Versions("2025-06-18", "2024-11-05"))
 	for asked, want := range map[string]string{"2024-11-05": "2024-11-05", "2025-11-25": "2025-06-18"} {
+		w := attach(t, srv)
 		require.JSONEq(t, `{
 			"protocolVersion": "`+want+`",
 			"capabilities": {"logging": {}, "tools": {"listChanged": true}},
 			"serverInfo": {"name": "mcptest", "version": "1.0.0"}
-		}`, attach(t, srv).call("initialize", `{"protocolVersion":"`+asked+`","capabilities":{},"clientInfo":{"name":"w","version":"1"}}`))
+		}`, w.call("initialize", `{"protocolVersion":"`+asked+`","capabilities":{},"clientInfo":{"name":"w","version":"1"}}`))
+		info, _ := srv.Session(w.id())
+		require.Equal(t, want, info.ProtocolVersion)
 	}
 }
 
@@ -100,9 +107,7 @@ func TestHTTPSSEStrictness(t *testing.T) {
 				at = w.endpoint
 			}
 			req := w.requestTo(method, at, c.body)
-			for field, values := range c.header {
-				req.Header[field] = values
-			}
+			maps.Copy(req.Header, c.header)
 			r, err := w.try(req)
 			require.NoError(t, err)
 			require.Equal(t, c.status, r.status, r.body)
@@ -196,6 +201,45 @@ func TestHTTPSSEKeepsSessionsApart(t *testing.T) {
 	require.Contains(t, b.result(), "for b")
 	require.Contains(t, a.result(), "for a")
 	require.Len(t, a.srv.Sessions(), 2)
+}
+
+// TestHTTPSSEAcceptsBeforeItExecutes: a tool that never returns costs no POST its 202.
+func TestHTTPSSEAcceptsBeforeItExecutes(t *testing.T) {
+	w := openOld(t)
+	answer, sent := httptest.NewRecorder(), false
+	w.srv.AddTool(mcpclient.Tool{Name: "look"}, func(context.Context, *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+		sent = answer.Flushed && answer.Code == http.StatusAccepted
+		return nil, nil
+	})
+	require.Equal(t, "notifications/tools/list_changed", w.stream.message().Method)
+	w.srv.ServeHTTP(answer, w.requestTo(http.MethodPost, w.endpoint, w.message("tools/call", `{"name":"look"}`)))
+	w.result()
+	require.True(t, sent)
+}
+
+// TestHTTPSSEManyCallsOnOneStream: each is answered once, in whatever order.
+func TestHTTPSSEManyCallsOnOneStream(t *testing.T) {
+	const callers, each = 8, 50
+	w := openOld(t)
+	var all sync.WaitGroup
+	for caller := range callers {
+		var requests []*http.Request
+		for range each {
+			requests = append(requests, w.requestTo(http.MethodPost, w.endpoint, w.echoCall(strconv.Itoa(caller))))
+		}
+		all.Go(func() {
+			for _, req := range requests {
+				_, _ = w.try(req) // what is not accepted is missed below
+			}
+		})
+	}
+	seen := make(map[string]bool)
+	for range callers * each {
+		seen[string(w.stream.message().ID)] = true
+	}
+	all.Wait()
+	require.Len(t, seen, callers*each)
+	require.Equal(t, callers*each, w.srv.Executed())
 }
 
 // TestHTTPSSEExecutionsEndWithTheirStream, whichever side ends it.

@@ -122,6 +122,11 @@ func (s *Server) Close() {
 func (s *Server) Restart() {
 	s.mu.Lock()
 	killed := s.sessions.sortedLocked()
+	for _, sess := range killed {
+		if sess.standalone != nil {
+			sess.standalone.stopAfter(0, true) // or its end would look like one in good order
+		}
+	}
 	s.forgetLocked()
 	s.mu.Unlock()
 	// Connections go first, as in Close.

@@ -138,7 +138,9 @@ func (sess *session) infoLocked() SessionInfo {
 
 // ForgetSessions makes the ids of the given sessions, or without any those of
 // all sessions, unknown from now on: a request that carries one is refused as
-// [RefusalWay] says. Calls that are being executed go on and are answered.
+// [RefusalWay] says. Calls that are being executed go on and are answered;
+// not so with [HTTPSSE], where the stream of a session ends with it, unless
+// [KeepStreams] says otherwise.
 func (s *Server) ForgetSessions(ids ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
