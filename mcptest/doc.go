@@ -1,7 +1,8 @@
 // Package mcptest is an MCP server for tests: real HTTP in the test's own
 // process, tools in a line or two, and every misbehaviour of deployed servers
 // on demand. It speaks the protocol versions with sessions, 2024-11-05 to
-// 2025-11-25, over Streamable HTTP, to any client.
+// 2025-11-25, over Streamable HTTP or, with [HTTPSSE], over the transport of
+// two endpoints that came before it, to any client.
 //
 //	srv := mcptest.New(t)
 //	session, err := mcpclient.Connect(t.Context(), srv.URL())
@@ -35,7 +36,9 @@
 // request and answer it badly: [DropAfter], [Truncated], [Malformed],
 // [WrongID], [Rewrite], [Batch], [SetHeader], [NoAnswer], [SplitStream],
 // [HoldOpen], [BreakStream], [CutStream], [Notify], [ServerRequest],
-// [NextCursor]. [Slow] does neither; it waits. Without a fault the server
+// [NextCursor], [Late], [Twice], [StrayAnswer], [StreamText]. [Slow] does
+// neither; it waits. [Endpoint], [NoEndpoint] and [AnswerFirst] are for
+// [HTTPSSE] alone, which says what the others mean there. Without a fault the server
 // behaves, and holds the client to the protocol: a wrong Accept header, an
 // unknown version, or a call before notifications/initialized is refused.
 //
