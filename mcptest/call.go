@@ -13,7 +13,9 @@ import (
 // call is one JSON-RPC request that is being executed.
 type call struct {
 	server    *Server
+	config    *config
 	session   *session
+	stateless *statelessRequest // nil in the eras with sessions
 	message   *jsonrpc.Message
 	out       *stream
 	anyCursor bool
@@ -30,7 +32,7 @@ func (x *exchange) execute(sess *session, requests []*jsonrpc.Message) {
 	out := s.sessions.newStreamLocked()
 	// An execution that can be resumed belongs to its session, any other to its connection.
 	parent := x.ctx
-	if s.config.resumable {
+	if x.resumable() {
 		parent = sess.ctx
 		sess.keepLocked(out)
 		out.append(event{}) // priming: a place to resume from before there is anything to say
@@ -48,7 +50,7 @@ func (x *exchange) execute(sess *session, requests []*jsonrpc.Message) {
 // run executes the requests one after the other; what they say goes to out.
 func (x *exchange) run(parent context.Context, sess *session, out *stream, requests []*jsonrpc.Message) {
 	for _, m := range requests {
-		c := &call{server: x.server, session: sess, message: m, out: out, anyCursor: x.anyCursor}
+		c := &call{server: x.server, config: x.config, session: sess, stateless: x.stateless, message: m, out: out, anyCursor: x.anyCursor}
 		c.run(parent, x.prefaces, x.edits)
 	}
 }
@@ -71,9 +73,10 @@ func (c *call) run(parent context.Context, prefaces []func(context.Context, *cal
 		}
 		// A client that has left by now does not keep a server from executing.
 		if err == nil {
-			result, err = c.dispatch(ctx)
+			result, err = c.dispatch(context.WithValue(ctx, callKey{}, c))
 		}
 	}
+	c.abandoned(ctx)
 	if errors.Is(context.Cause(ctx), errCancelled) {
 		return
 	}
@@ -83,8 +86,11 @@ func (c *call) run(parent context.Context, prefaces []func(context.Context, *cal
 			return
 		}
 	}
-	c.out.append(event{data: answer, answer: true})
+	c.out.append(event{data: answer, answer: true, status: c.status(err)})
 }
+
+// callKey is the key under which handlers find their call in the context.
+type callKey struct{}
 
 var (
 	errCancelled    = errors.New("mcptest: the client cancelled the request")
@@ -119,7 +125,7 @@ func (c *call) finish() {
 
 func (c *call) encode(result any, err error) []byte {
 	if err == nil {
-		raw, encodeErr := encode(result)
+		raw, encodeErr := c.encodeResult(result)
 		if encodeErr == nil {
 			return jsonrpc.AppendResult(nil, c.message.ID, raw)
 		}

@@ -1,6 +1,7 @@
 package mcptest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -10,7 +11,7 @@ import (
 // deliver writes what out collects: as a JSON body if that is the server's
 // habit and nothing but answers come, else as a stream.
 func (x *exchange) deliver(out *stream) {
-	if !x.streamed && !x.server.config.streamed {
+	if !x.streamed && !x.config.streamed {
 		events, plain := out.answers(x.ctx)
 		if x.ctx.Err() != nil {
 			x.cut()
@@ -39,15 +40,18 @@ func (x *exchange) writeAnswers(events []event) {
 		body = append(append([]byte{'['}, body...), ']')
 	}
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	x.writeBody(http.StatusOK, mediaJSON, body)
+	x.writeBody(cmp.Or(events[0].status, http.StatusOK), mediaJSON, body)
 }
 
 // startStream sends the header of a stream, which must not wait for the first event.
 func (x *exchange) startStream() {
 	x.w.Header().Set("Content-Type", mediaStream)
 	x.w.Header().Set("Cache-Control", "no-cache")
+	if x.stateless != nil {
+		x.w.Header().Set("X-Accel-Buffering", "no")
+	}
 	x.w.WriteHeader(http.StatusOK)
-	if retry := x.server.config.retry; retry > 0 {
+	if retry := x.config.retry; retry > 0 {
 		x.send("retry: " + strconv.FormatInt(retry.Milliseconds(), 10) + "\n\n")
 	} else {
 		x.send("")
@@ -63,8 +67,8 @@ func (x *exchange) stream(out *stream, from int) {
 // events writes those of out from the given one on, each as it comes, until
 // out ends or a fault or the polling interval ends the response.
 func (x *exchange) events(out *stream, from int) {
-	config, ctx := &x.server.config, x.ctx
-	if config.poll > 0 && config.resumable {
+	config, ctx := x.config, x.ctx
+	if config.poll > 0 && x.resumable() {
 		poll, cancel := context.WithTimeout(ctx, config.poll)
 		defer cancel()
 		ctx = poll
@@ -93,7 +97,7 @@ func (x *exchange) events(out *stream, from int) {
 
 // next waits for event i, and lets the client know meanwhile that the stream lives.
 func (x *exchange) next(ctx context.Context, out *stream, i int) (event, bool) {
-	silence := x.server.config.keepAlive
+	silence := x.config.keepAlive
 	if silence <= 0 {
 		return out.next(ctx, i)
 	}
@@ -127,7 +131,7 @@ func (x *exchange) frame(out *stream, i int, ev event) string {
 		return ev.text
 	}
 	text := ""
-	if x.server.config.resumable {
+	if x.resumable() {
 		text = "id: " + out.eventID(i) + "\n"
 	}
 	if ev.data != nil {

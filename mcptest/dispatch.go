@@ -21,6 +21,9 @@ const (
 // dispatch executes one request. Its error is a *mcpclient.RPCError, or
 // becomes an internal error.
 func (c *call) dispatch(ctx context.Context) (any, error) {
+	if c.stateless != nil {
+		return c.dispatchStateless(ctx)
+	}
 	switch c.message.Method {
 	case methodInitialize:
 		return c.introduce()
@@ -95,11 +98,11 @@ func openingOf(m *jsonrpc.Message) (params openingParams, complete bool) {
 }
 
 // negotiate returns the version to speak with a client that asks for the given one.
-func (s *Server) negotiate(version string) string {
-	if slices.Contains(s.config.versions, version) {
+func (c *config) negotiate(version string) string {
+	if slices.Contains(c.versions, version) {
 		return version
 	}
-	return s.config.versions[0]
+	return c.versions[0]
 }
 
 func isInitialize(m jsonrpc.Message) bool { return m.IsRequest() && m.Method == methodInitialize }
@@ -112,7 +115,7 @@ func (x *exchange) initialize() {
 		x.refuse(http.StatusBadRequest, codeInvalidRequest, "Invalid Request: initialize must not be part of an array")
 		return
 	}
-	if x.request.Session != "" && !s.config.sessionless {
+	if x.request.Session != "" && !x.config.sessionless {
 		if _, known := x.session(); known {
 			x.refuse(http.StatusBadRequest, codeInvalidRequest, "Invalid Request: Server already initialized")
 		}
@@ -127,9 +130,9 @@ func (x *exchange) initialize() {
 	s.mu.Lock()
 	s.sessions.initializes++
 	sess := s.sessions.shared
-	if !s.config.sessionless {
+	if !x.config.sessionless {
 		sess = s.sessions.openLocked()
-		sess.version, sess.client, sess.offers = s.negotiate(params.ProtocolVersion), params.ClientInfo, params.Capabilities
+		sess.version, sess.client, sess.offers = x.config.negotiate(params.ProtocolVersion), params.ClientInfo, params.Capabilities
 		x.w.Header().Set(headerSession, sess.id)
 	}
 	s.ledger.wakeLocked()

@@ -25,12 +25,15 @@ const maxBody = 64 << 20
 // goroutine that serves the request; the fault's settings are fixed once serve begins.
 type exchange struct {
 	server   *Server
+	config   *config
 	w        http.ResponseWriter
 	r        *http.Request
 	ctx      context.Context // ends when the client has left, and with Close
 	request  Request         // as it arrived
 	messages []jsonrpc.Message
 	bad      error // why there are no messages
+
+	stateless *statelessRequest // nil in the eras with sessions
 
 	streamed     bool                           // answer with a stream
 	header       http.Header                    // goes over the answer's own
@@ -75,7 +78,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) receive(ctx context.Context, w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{server: s, r: r, ctx: ctx, breakAfter: -1}
+	x := &exchange{server: s, config: s.settings(), r: r, ctx: ctx, breakAfter: -1}
 	x.request = Request{
 		Time:       time.Now(),
 		HTTPMethod: r.Method,
@@ -83,7 +86,7 @@ func (s *Server) receive(ctx context.Context, w http.ResponseWriter, r *http.Req
 		Header:     r.Header.Clone(),
 		Session:    r.Header.Get(headerSession),
 	}
-	if s.config.httpSSE {
+	if x.config.httpSSE {
 		x.request.Session = r.URL.Query().Get(sessionInQuery)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -121,6 +124,9 @@ func target(m *jsonrpc.Message) string {
 	}
 	return params.URI
 }
+
+// resumable reports whether the answer's stream outlives its connection.
+func (x *exchange) resumable() bool { return x.config.resumable && x.stateless == nil }
 
 // cut ends the connection at once, without an answer or in the middle of one.
 func (x *exchange) cut() { panic(http.ErrAbortHandler) }

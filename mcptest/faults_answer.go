@@ -131,10 +131,15 @@ func Notify(method string, params any) Fault {
 
 // ServerRequest sends the client a request in front of the answer and waits
 // until the client has answered it; [Server.Answers] shows what it said. The
-// wait ends with the call.
+// wait ends with the call. A [Stateless] server does not wait: there, such a
+// request breaks the protocol.
 func ServerRequest(method string, params any) Fault {
 	raw := mustEncode(params)
 	return preface("server request "+method, func(ctx context.Context, c *call) {
+		if c.stateless != nil {
+			c.request(method, raw) // which breaks the protocol: nothing will answer
+			return
+		}
 		_, _ = c.ask(ctx, method, raw) // the answer is in the ledger; without one the call has ended
 	})
 }

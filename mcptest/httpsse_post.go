@@ -22,7 +22,7 @@ func (x *exchange) postMessage() {
 	sess, known := s.sessions.known[x.request.Session]
 	s.mu.Unlock()
 	if !known {
-		s.config.refusal.act(x, func() { Refuse(PythonSSE).act(x, nil) })
+		x.config.refusal.act(x, func() { Refuse(PythonSSE).act(x, nil) })
 		return
 	}
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](x.bad); tooLarge {
@@ -40,13 +40,14 @@ func (x *exchange) postMessage() {
 		x.say(http.StatusBadRequest, "An array of messages needs protocol version "+versionWithArrays)
 		return
 	}
-	requests := slices.DeleteFunc(x.takeIn(sess), func(m *jsonrpc.Message) bool { return !s.mayOpen(sess, m) })
+	requests := slices.DeleteFunc(x.takeIn(sess), func(m *jsonrpc.Message) bool { return !x.mayOpen(sess, m) })
 	x.respond(sess, requests)
 }
 
 // mayOpen reports whether a request may be executed, as all but an initialize
 // out of place may; that one has been answered.
-func (s *Server) mayOpen(sess *session, m *jsonrpc.Message) bool {
+func (x *exchange) mayOpen(sess *session, m *jsonrpc.Message) bool {
+	s := x.server
 	if m.Method != methodInitialize {
 		return true
 	}
@@ -59,7 +60,7 @@ func (s *Server) mayOpen(sess *session, m *jsonrpc.Message) bool {
 		refused = &jsonrpc.Error{Code: codeInvalidParams, Message: openingIncomplete}
 	case sess.version == "":
 		s.sessions.initializes++
-		sess.version, sess.client, sess.offers = s.negotiate(params.ProtocolVersion), params.ClientInfo, params.Capabilities
+		sess.version, sess.client, sess.offers = x.config.negotiate(params.ProtocolVersion), params.ClientInfo, params.Capabilities
 		s.ledger.wakeLocked()
 		return true
 	}

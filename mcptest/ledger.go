@@ -56,6 +56,7 @@ type ledger struct {
 	repeated   []Execution
 	answers    []Answer
 	cancelled  []string
+	abandoned  []string
 	nonces     map[string]int
 	executed   int
 	changed    chan struct{} // nil unless somebody waits; closed at the next change
@@ -150,6 +151,15 @@ func (s *Server) Cancelled() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.ledger.cancelled)
+}
+
+// Abandoned returns the ids, as JSON, of the requests of 2026-07-28 whose
+// response was closed while they were executed: by the client, which cancels a
+// request in this way, or by a fault or [Server.Restart].
+func (s *Server) Abandoned() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.ledger.abandoned)
 }
 
 // Await waits until condition holds. It asks at once, and again whenever a

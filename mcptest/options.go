@@ -15,6 +15,9 @@ type config struct {
 	standalone   bool
 	sessionless  bool
 	keepSessions bool
+	stateless    bool // 2026-07-28 is spoken
+	sessions     bool // and the versions with sessions are
+	emptyCursor  bool
 	emptyHanded  bool
 	httpSSE      bool
 	keepStreams  bool
@@ -25,6 +28,8 @@ type config struct {
 	pageSize     int
 	forgetEvery  int
 	history      int
+	ttl          time.Duration
+	scope        string
 	retry        time.Duration
 	poll         time.Duration
 	keepAlive    time.Duration
@@ -38,6 +43,8 @@ func newConfig(opts []Option) config {
 		name:     "mcptest",
 		version:  "1.0.0",
 		history:  10_000,
+		sessions: true,
+		scope:    "private",
 	}
 	for _, opt := range opts {
 		opt(&c)
@@ -85,13 +92,34 @@ func PollEvery(d time.Duration) Option { return func(c *config) { c.poll = d } }
 // own, for [Server.Broadcast] and changes of the lists. Default: 405.
 func StandaloneStream() Option { return func(c *config) { c.standalone = true } }
 
+// Stateless serves protocol version 2026-07-28 alone, which knows neither
+// initialize nor sessions: every request says all there is to know about its
+// client. The options about sessions, resumption and the standalone stream are
+// then of no effect. Default: the versions with sessions.
+func Stateless() Option { return func(c *config) { c.stateless, c.sessions = true, false } }
+
+// DualEra serves 2026-07-28 and the versions with sessions at the same
+// endpoint. Each request says by its form which of the two it belongs to.
+func DualEra() Option { return func(c *config) { c.stateless, c.sessions = true, true } }
+
+// CacheHints sets how long, in whole milliseconds, and for whom a [Stateless]
+// server's lists, resources and discovery may be kept: "private" or "public".
+// Default: 0, "private".
+func CacheHints(ttl time.Duration, scope string) Option {
+	return func(c *config) { c.ttl, c.scope = ttl, scope }
+}
+
+// EmptyCursor makes the empty text the cursor of the second page of each list,
+// which is a cursor like any other since 2026-07-28. It needs a [PageSize].
+func EmptyCursor() Option { return func(c *config) { c.emptyCursor = true } }
+
 // WithoutSessions hands out no session ids, and does not look at any.
 func WithoutSessions() Option { return func(c *config) { c.sessionless = true } }
 
 // KeepSessions answers DELETE with 405: clients cannot end their sessions.
 func KeepSessions() Option { return func(c *config) { c.keepSessions = true } }
 
-// Versions sets the protocol versions that the server speaks. A client that
+// Versions sets the protocol versions with sessions that the server speaks. A client that
 // asks for another is offered the first. Default: 2025-11-25, 2025-06-18,
 // 2025-03-26, 2024-11-05.
 func Versions(v ...string) Option {

@@ -59,7 +59,7 @@ func (c *call) listPrompts() (any, error) {
 	}
 	return struct {
 		Prompts []mcpclient.Prompt `json:"prompts"`
-		Next    string             `json:"nextCursor,omitzero"`
+		Next    *string            `json:"nextCursor,omitzero"`
 	}{list, next}, nil
 }
 

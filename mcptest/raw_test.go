@@ -182,7 +182,12 @@ type live struct {
 
 func (w *wire) live(method, body string) *live {
 	w.t.Helper()
-	resp, err := w.srv.HTTPClient().Do(w.request(method, body, nil))
+	return w.open(w.request(method, body, nil))
+}
+
+func (w *wire) open(req *http.Request) *live {
+	w.t.Helper()
+	resp, err := w.srv.HTTPClient().Do(req)
 	require.NoError(w.t, err)
 	require.Equal(w.t, http.StatusOK, resp.StatusCode)
 	require.Equal(w.t, "text/event-stream", resp.Header.Get("Content-Type"))

@@ -86,7 +86,8 @@ func templatePattern(uriTemplate string) *regexp.Regexp {
 }
 
 // ResourceUpdated sends notifications/resources/updated on the standalone
-// streams of the sessions that have subscribed to the URI.
+// streams of the sessions that have subscribed to the URI, and to the
+// subscriptions/listen that have asked for it.
 func (s *Server) ResourceUpdated(uri string) {
 	s.broadcast("notifications/resources/updated", map[string]string{"uri": uri}, func(sess *session) bool {
 		_, subscribed := sess.subscriptions[uri]
@@ -105,7 +106,7 @@ func (c *call) listResources() (any, error) {
 	}
 	return struct {
 		Resources []mcpclient.Resource `json:"resources"`
-		Next      string               `json:"nextCursor,omitzero"`
+		Next      *string              `json:"nextCursor,omitzero"`
 	}{list, next}, nil
 }
 
@@ -120,7 +121,7 @@ func (c *call) listTemplates() (any, error) {
 	}
 	return struct {
 		Templates []mcpclient.ResourceTemplate `json:"resourceTemplates"`
-		Next      string                       `json:"nextCursor,omitzero"`
+		Next      *string                      `json:"nextCursor,omitzero"`
 	}{list, next}, nil
 }
 
@@ -131,7 +132,11 @@ func (c *call) readResource(ctx context.Context) (any, error) {
 	}
 	read := c.server.reader(uri)
 	if read == nil {
-		return nil, &mcpclient.RPCError{Code: codeNoResource, Message: "Resource not found", Data: mustEncode(map[string]string{"uri": uri})}
+		code := int64(codeNoResource)
+		if c.stateless != nil {
+			code = codeInvalidParams
+		}
+		return nil, &mcpclient.RPCError{Code: code, Message: "Resource not found", Data: mustEncode(map[string]string{"uri": uri})}
 	}
 	contents, err := read(ctx, uri)
 	if err != nil {

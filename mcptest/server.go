@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -17,7 +18,7 @@ const endpointPath = "/mcp"
 // number of clients and sessions at once and is safe for concurrent use; tools
 // and faults may be added while it runs.
 type Server struct {
-	config config
+	config atomic.Pointer[config] // as started, or as redeployed; exchanges take it once
 	url    string
 	client *http.Client
 	http   *http.Server
@@ -28,12 +29,14 @@ type Server struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // requests being served, and executions
 
-	mu       sync.Mutex
-	closed   bool
-	script   script
-	features features
-	sessions sessions
-	ledger   ledger
+	mu        sync.Mutex
+	closed    bool
+	script    script
+	features  features
+	sessions  sessions
+	ledger    ledger
+	listeners map[*listener]struct{}     // clients that listen at the moment
+	issued    map[issuedState]roundState // states of rounds that faults have made up
 }
 
 // New starts a server and closes it when the test and its subtests are done.
@@ -47,12 +50,16 @@ func New(tb testing.TB, opts ...Option) *Server {
 // Start starts a server for programs and examples; the caller closes it. It
 // panics if it cannot listen on a port of 127.0.0.1, as net/http/httptest does.
 func Start(opts ...Option) *Server {
-	s := &Server{config: newConfig(opts), conns: newConnections(), served: make(chan struct{})}
+	s := &Server{conns: newConnections(), served: make(chan struct{})}
+	config := newConfig(opts)
+	s.config.Store(&config)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.listeners = make(map[*listener]struct{})
+	s.issued = make(map[issuedState]roundState)
 	s.features = newFeatures()
-	s.ledger = newLedger(s.config.history)
-	s.sessions = newSessions(s.ctx, s.config.standalone)
-	if !s.config.emptyHanded {
+	s.ledger = newLedger(config.history)
+	s.sessions = newSessions(s.ctx, config.standalone)
+	if !config.emptyHanded {
 		s.addDefaultTools()
 	}
 	listener, transport := s.listen()
@@ -75,7 +82,7 @@ func Start(opts ...Option) *Server {
 func (s *Server) listen() (net.Listener, *http.Transport) {
 	// Clients with hundreds of calls in flight should not open a connection for each.
 	transport := &http.Transport{MaxIdleConnsPerHost: 1024}
-	if s.config.inMemory {
+	if s.settings().inMemory {
 		listener := newMemoryListener()
 		transport.DialContext = listener.DialContext
 		s.url = "http://mcptest.invalid" + endpointPath
@@ -119,8 +126,24 @@ func (s *Server) Close() {
 // Restart does what a crash and a fresh start on the same address would do:
 // it cuts every connection, ends every running execution, and forgets every
 // session. Tools, faults and the ledger stay.
-func (s *Server) Restart() {
+func (s *Server) Restart() { s.redeploy(nil) }
+
+// Redeploy is [Server.Restart] into other options, under the same URL: what
+// the options do not say is as [New] sets it by default, whatever New was told.
+// Only InMemory, History and WithoutDefaultTools are of no effect here. So
+// Redeploy(Stateless()) turns a server with sessions into one without, under
+// its clients' hands, and Redeploy() turns it back.
+func (s *Server) Redeploy(opts ...Option) {
+	config := newConfig(opts)
+	s.redeploy(&config)
+}
+
+func (s *Server) redeploy(config *config) {
 	s.mu.Lock()
+	if config != nil {
+		s.config.Store(config)
+		s.sessions.standalone = config.standalone
+	}
 	killed := s.sessions.sortedLocked()
 	for _, sess := range killed {
 		if sess.standalone != nil {
@@ -135,6 +158,10 @@ func (s *Server) Restart() {
 		sess.cancel()
 	}
 }
+
+// settings are the options of the moment. What is to be of one piece, such as
+// an exchange, asks once.
+func (s *Server) settings() *config { return s.config.Load() }
 
 // enter counts one piece of work that Close waits for; leave it with s.work.Done.
 func (s *Server) enter() bool {

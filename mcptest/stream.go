@@ -13,6 +13,7 @@ import (
 type event struct {
 	data   []byte // one JSON-RPC message; empty for a priming event
 	answer bool   // data answers the request that the stream belongs to
+	status int    // HTTP status of an answer that is sent as a JSON body; 0: 200
 	text   string // what to write, as it is, in place of an event with data
 }
 

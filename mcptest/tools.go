@@ -56,12 +56,13 @@ func (r *ToolRequest) Progress(progress, total float64, message string) {
 }
 
 // Log sends notifications/message, unless the client has set a higher level
-// for its session. data is anything that encoding/json can encode.
+// for its session, or, on a [Stateless] server, has not asked for this level
+// with the call. data is anything that encoding/json can encode.
 func (r *ToolRequest) Log(level mcpclient.LogLevel, data any) {
 	r.call.server.mu.Lock()
 	wanted := severity(r.call.session.logLevel)
 	r.call.server.mu.Unlock()
-	if severity(level) < wanted {
+	if severity(level) < wanted || wanted < 0 && r.call.stateless != nil {
 		return
 	}
 	r.Notify("notifications/message", map[string]any{"level": level, "logger": "mcptest", "data": data})
@@ -71,11 +72,9 @@ func (r *ToolRequest) Log(level mcpclient.LogLevel, data any) {
 // stream. params is anything that encoding/json encodes as an object; nil sends none.
 func (r *ToolRequest) Notify(method string, params any) { r.call.notify(method, mustEncode(params)) }
 
-// Ask sends the client a request in front of the answer and returns its
-// result. The error is a *[mcpclient.RPCError] if the client answered with
-// one, else that of ctx.
+// Ask asks the client something and returns its result, as [Ask] does.
 func (r *ToolRequest) Ask(ctx context.Context, method string, params any) (json.RawMessage, error) {
-	return r.call.ask(ctx, method, mustEncode(params))
+	return r.call.askOne(ctx, InputRequest{Method: method, Params: params})
 }
 
 // Text returns a result of one text.
@@ -119,10 +118,13 @@ func (c *call) listTools() (any, error) {
 	list := make([]mcpclient.Tool, len(tools))
 	for i, t := range tools {
 		list[i] = t.Tool
+		if c.stateless != nil {
+			list[i].Execution = nil // 2026-07-28 has dropped it
+		}
 	}
 	return struct {
 		Tools []mcpclient.Tool `json:"tools"`
-		Next  string           `json:"nextCursor,omitzero"`
+		Next  *string          `json:"nextCursor,omitzero"`
 	}{list, next}, nil
 }
 
@@ -141,7 +143,7 @@ func (c *call) callTool(ctx context.Context) (any, error) {
 	s := c.server
 	s.mu.Lock()
 	t, known := s.features.tools.get(params.Name)
-	if known {
+	if known && !c.continues() {
 		s.executedLocked(Execution{
 			Time:      time.Now(),
 			Tool:      params.Name,
@@ -175,10 +177,18 @@ func isRPCError(err error) bool {
 	return is
 }
 
+// rpcCode is the code of an error that is answered as it is, 0 of any other.
+func rpcCode(err error) int64 {
+	if rpc, is := errors.AsType[*mcpclient.RPCError](err); is {
+		return rpc.Code
+	}
+	return 0
+}
+
 // executedLocked enters an execution into the ledger and keeps [ForgetEvery]'s promise.
 func (s *Server) executedLocked(e Execution) {
 	s.ledger.executionLocked(e)
-	if n := s.config.forgetEvery; n > 0 && s.ledger.executed%n == 0 {
+	if n := s.settings().forgetEvery; n > 0 && s.ledger.executed%n == 0 {
 		s.forgetLocked()
 	}
 }

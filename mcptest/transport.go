@@ -31,12 +31,21 @@ const (
 
 // serve answers the request as a server without faults does.
 func (x *exchange) serve() {
-	if x.server.config.httpSSE {
+	if x.config.httpSSE {
 		x.serveHTTPSSE()
 		return
 	}
 	if path := strings.TrimSuffix(x.r.URL.Path, "/"); path != endpointPath {
 		http.NotFound(x.w, x.r)
+		return
+	}
+	switch stateless := x.isStateless(); {
+	case stateless && x.r.Method == http.MethodPost:
+		x.postStateless()
+		return
+	case stateless:
+		x.w.Header().Set("Allow", "POST")
+		x.refuse(http.StatusMethodNotAllowed, codeBadRequest, "Method not allowed.")
 		return
 	}
 	switch x.r.Method {
@@ -60,25 +69,7 @@ func (x *exchange) notAllowed() {
 // Messages to the Server"). The order of the checks is that of the official
 // servers.
 func (x *exchange) post() {
-	accept := strings.Join(x.r.Header.Values("Accept"), ",")
-	if !accepts(accept, mediaJSON) || !accepts(accept, mediaStream) {
-		x.refuse(http.StatusNotAcceptable, codeBadRequest, "Not Acceptable: Client must accept both application/json and text/event-stream")
-		return
-	}
-	if media, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type")); err != nil || media != mediaJSON {
-		x.refuse(http.StatusUnsupportedMediaType, codeBadRequest, "Unsupported Media Type: Content-Type must be application/json")
-		return
-	}
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](x.bad); tooLarge {
-		x.refuse(http.StatusRequestEntityTooLarge, codeInvalidRequest, "Request body is too large")
-		return
-	}
-	if x.bad != nil {
-		x.refuse(http.StatusBadRequest, codeParse, "Parse error: "+x.bad.Error())
-		return
-	}
-	if slices.ContainsFunc(x.messages, isNothing) {
-		x.refuse(http.StatusBadRequest, codeInvalidRequest, "Invalid Request: neither a request, nor a notification, nor an answer")
+	if !x.wellFormed() {
 		return
 	}
 	if slices.ContainsFunc(x.messages, isInitialize) {
@@ -94,6 +85,33 @@ func (x *exchange) post() {
 		return
 	}
 	x.accept(sess)
+}
+
+// wellFormed holds what is the same in every era. If it does not hold, the
+// request has been answered.
+func (x *exchange) wellFormed() bool {
+	accept := strings.Join(x.r.Header.Values("Accept"), ",")
+	if !accepts(accept, mediaJSON) || !accepts(accept, mediaStream) {
+		x.refuse(http.StatusNotAcceptable, codeBadRequest, "Not Acceptable: Client must accept both application/json and text/event-stream")
+		return false
+	}
+	if media, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type")); err != nil || media != mediaJSON {
+		x.refuse(http.StatusUnsupportedMediaType, codeBadRequest, "Unsupported Media Type: Content-Type must be application/json")
+		return false
+	}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](x.bad); tooLarge {
+		x.refuse(http.StatusRequestEntityTooLarge, codeInvalidRequest, "Request body is too large")
+		return false
+	}
+	if x.bad != nil {
+		x.refuse(http.StatusBadRequest, codeParse, "Parse error: "+x.bad.Error())
+		return false
+	}
+	if slices.ContainsFunc(x.messages, isNothing) {
+		x.refuse(http.StatusBadRequest, codeInvalidRequest, "Invalid Request: neither a request, nor a notification, nor an answer")
+		return false
+	}
+	return true
 }
 
 func isNothing(m jsonrpc.Message) bool {
@@ -134,7 +152,7 @@ func (x *exchange) takeIn(sess *session) (requests []*jsonrpc.Message) {
 // the request has been answered.
 func (x *exchange) session() (*session, bool) {
 	s := x.server
-	if s.config.sessionless {
+	if x.config.sessionless {
 		return s.sessions.shared, x.knownVersion()
 	}
 	s.mu.Lock()
@@ -150,7 +168,7 @@ func (x *exchange) session() (*session, bool) {
 		x.refuse(http.StatusBadRequest, codeBadRequest, "Bad Request: Mcp-Session-Id header is required")
 		return nil, false
 	}
-	s.config.refusal.act(x, func() { Refuse(TypeScript).act(x, nil) })
+	x.config.refusal.act(x, func() { Refuse(TypeScript).act(x, nil) })
 	return nil, false
 }
 
@@ -158,19 +176,19 @@ func (x *exchange) session() (*session, bool) {
 // is taken for one of 2025-03-26, which did not know the header.
 func (x *exchange) knownVersion() bool {
 	version := x.r.Header.Get(headerVersion)
-	if version == "" || slices.Contains(x.server.config.versions, version) {
+	if version == "" || slices.Contains(x.config.versions, version) {
 		return true
 	}
 	x.refuse(http.StatusBadRequest, codeBadRequest, "Bad Request: Unsupported protocol version: "+version+
-		" (supported versions: "+strings.Join(x.server.config.versions, ", ")+")")
+		" (supported versions: "+strings.Join(x.config.versions, ", ")+")")
 	return false
 }
 
 // get is a GET: the standalone stream, or the rest of a broken one.
 func (x *exchange) get() {
-	s, lastEventID := x.server, x.r.Header.Get(headerEventID)
-	resumes := lastEventID != "" && s.config.resumable
-	if !resumes && (!s.config.standalone || s.config.sessionless) {
+	lastEventID := x.r.Header.Get(headerEventID)
+	resumes := lastEventID != "" && x.config.resumable
+	if !resumes && (!x.config.standalone || x.config.sessionless) {
 		x.notAllowed()
 		return
 	}
@@ -211,7 +229,7 @@ func (x *exchange) resume(sess *session, lastEventID string) {
 func (x *exchange) listen(sess *session) {
 	defer x.takeOver(sess)()
 	from := sess.standalone.len()
-	if x.server.config.resumable {
+	if x.config.resumable {
 		from = sess.standalone.append(event{})
 	}
 	x.stream(sess.standalone, from)
@@ -226,17 +244,22 @@ func (x *exchange) takeOver(sess *session) (done func()) {
 	x.server.mu.Lock()
 	previous := sess.hangUp
 	sess.hangUp = hangUp
+	l := &listener{hangUp: hangUp}
+	x.server.listenLocked(l)
 	x.server.mu.Unlock()
 	if previous != nil {
 		previous()
 	}
-	return hangUp
+	return func() {
+		hangUp()
+		x.server.left(l)
+	}
 }
 
 // delete is a DELETE: the client ends its session, and what runs on it.
 func (x *exchange) delete() {
 	s := x.server
-	if s.config.keepSessions || s.config.sessionless {
+	if x.config.keepSessions || x.config.sessionless {
 		x.notAllowed()
 		return
 	}
