@@ -5,8 +5,9 @@ import (
 )
 
 // Content is one block of a tool's answer or of a prompt: *[Text], *[Image], *[Audio], *[Link],
-// *[Embedded], or *[Unknown] for what this package does not know or could not read. Use a type switch;
-// no other types implement it (protocol section "Content").
+// *[Embedded], or *[Unknown] for what this package does not know or could not read. Messages for a model
+// ([SamplingMessage]) may hold *[ToolUse] and *[ToolOutcome] besides. Use a type switch; no other types
+// implement it (protocol section "Content").
 //
 // Blocks encode to their wire form with encoding/json as well as with its version 2. To decode a list
 // of them, decode the [ToolResult] or [PromptMessage] around it.
@@ -59,12 +60,14 @@ type Unknown struct {
 	Raw  stdjson.RawMessage // the whole block as it was sent
 }
 
-func (*Text) content()     {}
-func (*Image) content()    {}
-func (*Audio) content()    {}
-func (*Link) content()     {}
-func (*Embedded) content() {}
-func (*Unknown) content()  {}
+func (*Text) content()        {}
+func (*Image) content()       {}
+func (*Audio) content()       {}
+func (*Link) content()        {}
+func (*Embedded) content()    {}
+func (*ToolUse) content()     {}
+func (*ToolOutcome) content() {}
+func (*Unknown) content()     {}
 
 // Annotations tell for whom something is meant and how much it matters. They come from the server: hints, not facts.
 type Annotations struct {

@@ -17,6 +17,10 @@ const (
 	typeAudio    = "audio"
 	typeLink     = "resource_link"
 	typeEmbedded = "resource"
+
+	// In messages for a model alone.
+	typeToolUse     = "tool_use"
+	typeToolOutcome = "tool_result"
 )
 
 // contentList is the wire form of []Content. A block that cannot be read becomes an *Unknown: it costs
@@ -25,12 +29,16 @@ type contentList []Content
 
 // UnmarshalJSONFrom decodes an array; anything else but null is a single block.
 func (l *contentList) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	return l.read(dec, newContent)
+}
+
+// read decodes blocks of the types that create knows.
+func (l *contentList) read(dec *jsontext.Decoder, create func(kind string) Content) error {
+	*l = nil
 	if dec.PeekKind() != '[' {
-		var block contentBlock
-		err := block.UnmarshalJSONFrom(dec)
-		*l = nil
-		if block.content != nil {
-			*l = contentList{block.content}
+		raw, err := dec.ReadValue()
+		if err == nil && raw.Kind() != 'n' {
+			*l = contentList{decodeContent(raw, create)}
 		}
 		return err
 	}
@@ -43,7 +51,7 @@ func (l *contentList) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		if err != nil {
 			return err
 		}
-		list = append(list, decodeContent(raw))
+		list = append(list, decodeContent(raw, create))
 	}
 	*l = list
 	_, err := dec.ReadToken()
@@ -58,16 +66,16 @@ func (b *contentBlock) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	b.content = nil
 	raw, err := dec.ReadValue()
 	if err == nil && raw.Kind() != 'n' {
-		b.content = decodeContent(raw)
+		b.content = decodeContent(raw, newContent)
 	}
 	return err
 }
 
 // decodeContent decodes one block. A decoder has read raw already, so only its form can be wrong, and
 // then it is kept as it is.
-func decodeContent(raw jsontext.Value) Content {
+func decodeContent(raw jsontext.Value, create func(kind string) Content) Content {
 	kind := contentType(raw)
-	block := newContent(kind)
+	block := create(kind)
 	if block == nil || decode(raw, block) != nil {
 		return &Unknown{Type: kind, Raw: bytes.Clone(raw)}
 	}
