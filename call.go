@@ -82,12 +82,33 @@ func (c *call) unanswered() error {
 type idleClock struct {
 	limit time.Duration
 	timer atomic.Pointer[time.Timer] // of the present attempt
+	holds atomic.Int32               // handlers that work on what the server asked during the call
 }
 
 func (c *idleClock) start(expire func()) (stop func() bool) {
-	timer := time.AfterFunc(c.limit, expire)
+	timer := time.AfterFunc(c.limit, func() {
+		if c.holds.Load() > 0 { // the server waits for us
+			c.touch()
+			return
+		}
+		expire()
+	})
 	c.timer.Store(timer)
 	return timer.Stop
+}
+
+// hold stops the idle clock while a handler works for c; release starts it anew.
+func (c *call) hold() {
+	if c != nil && c.clock != nil {
+		c.clock.holds.Add(1)
+	}
+}
+
+func (c *call) release() {
+	if c != nil && c.clock != nil {
+		c.clock.touch()
+		c.clock.holds.Add(-1)
+	}
 }
 
 // touch tells the clock that the call is alive.

@@ -1,8 +1,10 @@
 package mcpclient
 
 import (
+	"context"
 	stdjson "encoding/json"
 	"errors"
+	"fmt"
 )
 
 // This file holds what newer versions of the protocol advise against and servers still use: sampling and
@@ -91,6 +93,19 @@ type SamplingReply struct {
 	Model      string    // the name of the model that was asked; required
 	StopReason string    // "endTurn", "stopSequence", "maxTokens", "toolUse" or another word; "": not said
 	Meta       Meta
+}
+
+// RootsChanged tells the server that [Client.Roots] would answer otherwise now.
+// Where there are no sessions nobody needs to be told, and nothing is sent.
+//
+// Deprecated: roots are, see [Client.Roots].
+func (s *Session) RootsChanged(ctx context.Context) error {
+	c := call{method: "notifications/roots/list_changed", notification: true}
+	if s.core.config.input.roots == nil {
+		c.invalid = fmt.Errorf("no Client.Roots, so the server was offered none: %w", ErrUnsupported)
+	}
+	_, err := s.do(ctx, &c)
+	return err
 }
 
 // Root is a folder or file that the server may consider its place of work.

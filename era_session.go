@@ -91,11 +91,6 @@ func (c *core) lostBy(a *answer, row string, cause error) *SessionError {
 	return lost
 }
 
-// again ends the call: in this era the server asks for input while it works.
-func (e *sessionEra) again(context.Context, *binding, *call, outcome) (bool, error) {
-	return false, nil
-}
-
 // probe names a list that the server declared. ping would be no proof: servers
 // answer it to sessions that they have not initialized.
 func (e *sessionEra) probe(b *binding) string {

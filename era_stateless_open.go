@@ -2,6 +2,7 @@ package mcpclient
 
 import (
 	"context"
+	stdjson "encoding/json"
 	"errors"
 	"net/url"
 	"slices"
@@ -154,12 +155,12 @@ func (e *statelessEra) failedProbe(err error) error {
 
 // discoverResult is the result of server/discover.
 type discoverResult struct {
-	Versions     []string           `json:"supportedVersions"`
-	Capabilities ServerCapabilities `json:"capabilities"`
-	Instructions string             `json:"instructions"`
-	ServerInfo   implementation     `json:"serverInfo"` // as early servers sent it
-	Meta         Meta               `json:"_meta"`
-	Rest         Meta               `json:",embed"`
+	Versions     []string                      `json:"supportedVersions"`
+	Capabilities ServerCapabilities            `json:"capabilities"`
+	Instructions string                        `json:"instructions"`
+	ServerInfo   implementation                `json:"serverInfo"` // as early servers sent it
+	Meta         Meta                          `json:"_meta"`
+	Rest         map[string]stdjson.RawMessage `json:",embed"`
 }
 
 // decodeDiscover decodes the answer to the probe. Without supportedVersions it

@@ -95,7 +95,7 @@ func (e *InputRequiredError) answered(answers map[string]any) (jsontext.Value, e
 			return nil, fmt.Errorf("no answer for the input %s (%s)", quote(key), excerpt(request.Method))
 		}
 		if roots, ok := answer.([]Root); ok {
-			answer = rootsResult{roots}
+			answer = map[string]any{"roots": roots}
 		}
 		text, err := stdjson.Marshal(answer)
 		if err != nil {
@@ -130,10 +130,12 @@ func (c *core) collectInput(ctx context.Context, b *binding, call *call, pending
 		ask := func() {
 			g := given{key: key, err: errHookExit}
 			defer func() { all <- g }() // deferred: a handler may end this goroutine
-			answer, err := c.config.input.answer(ctx, b.server, request.Method, jsontext.Value(request.Params))
+			answer, failed := c.config.input.answer(ctx, &inputRequest{
+				method: request.Method, params: jsontext.Value(request.Params), server: b.server, completion: c.pages.of,
+			})
 			g.answer, g.err = answer, nil
-			if err != nil {
-				g.err = err
+			if failed != nil {
+				g.err = failed
 			}
 		}
 		if !c.spawn("handler of "+excerpt(request.Method), ask) {

@@ -12,12 +12,17 @@ import (
 
 // route handles what arrives on the reply of a call and is not its answer. It
 // runs in that call's goroutine and keeps nothing of m, whose bytes are reused.
-func (c *core) route(_ context.Context, b *binding, call *call, m *jsonrpc.Message) {
+// call is nil for what arrives on no reply of a call.
+func (c *core) route(ctx context.Context, b *binding, call *call, m *jsonrpc.Message) {
 	switch {
 	case m.IsRequest():
 		if b.era.traits().serverAsks { // else it breaks the protocol, and an answer would, too
-			c.answerServer(b, m)
+			c.answerServer(ctx, b, call, m)
 		}
+	case m.Method == "notifications/cancelled":
+		c.takenBack(b, m.Params)
+	case m.Method == "notifications/elicitation/complete":
+		c.pages.completed(m.Params)
 	case m.Method == "notifications/progress":
 		c.routeProgress(m.Params)
 	case m.Method == "notifications/message":
@@ -26,20 +31,7 @@ func (c *core) route(_ context.Context, b *binding, call *call, m *jsonrpc.Messa
 }
 
 // codeMethodNotFound: JSON-RPC 2.0 section 5.1.
-const (
-	codeMethodNotFound = -32601
-	codeInvalidParams  = -32602
-)
-
-// answerServer answers a request of the server, off the caller's path. Every
-// request gets exactly one answer.
-func (c *core) answerServer(b *binding, m *jsonrpc.Message) {
-	body := jsonrpc.AppendResult(nil, m.ID, []byte("{}"))
-	if m.Method != "ping" {
-		body = jsonrpc.AppendError(nil, m.ID, &jsonrpc.Error{Code: codeMethodNotFound, Message: "method not found: this client offers no " + excerpt(m.Method)})
-	}
-	c.outbox.put(&letter{binding: b, body: body, timeout: c.config.handshakeTimeout})
-}
+const codeMethodNotFound = -32601 // JSON-RPC 2.0 section 5.1
 
 // routeProgress finds the call by its token: a server may report on any stream.
 func (c *core) routeProgress(params jsontext.Value) {
@@ -61,7 +53,7 @@ func (c *core) routeProgress(params jsontext.Value) {
 
 // log hands a log message to the call's own handler.
 func (c *call) log(params jsontext.Value) {
-	if c.settings.logs == nil {
+	if c == nil || c.settings.logs == nil {
 		return
 	}
 	var message LogMessage

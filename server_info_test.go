@@ -23,7 +23,9 @@ func introduced(t *testing.T, members string) (*mcpclient.Session, *mcptest.Serv
 }
 
 // isHandshake: the probe before it carries a version, and all later requests the session id that it brings.
-func isHandshake(r mcptest.Request) bool { return r.Session == "" && r.Header.Get("Mcp-Protocol-Version") == "" }
+func isHandshake(r mcptest.Request) bool {
+	return r.Session == "" && r.Header.Get("Mcp-Protocol-Version") == ""
+}
 
 func TestServerInfoEveryField(t *testing.T) {
 	_, members, _ := strings.Cut(newestWire(t, "initialize"), ",") // behind the version

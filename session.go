@@ -75,6 +75,8 @@ type core struct {
 	ids         atomic.Int64 // JSON-RPC ids only grow, over all generations
 	progress    progressTable
 	counters    counters
+	requests    serverRequests
+	pages       pages
 	toolHeaders toolHeaders              // what the tools of the server want mirrored into headers
 	logLevel    atomic.Pointer[LogLevel] // as last set; nil: never
 	answered    atomic.Uint64            // the newest generation that answered a call

@@ -20,6 +20,9 @@ func NumberID(n int64) ID { return ID{raw: strconv.AppendInt(nil, n, 10)} }
 // StringID returns the id s as a JSON string. Invalid UTF-8 becomes U+FFFD.
 func StringID(s string) ID { return ID{raw: appendQuoted(nil, s)} }
 
+// Clone returns a copy that does not alias the decoded data.
+func (id ID) Clone() ID { return ID{raw: id.raw.Clone()} }
+
 // IsZero reports whether the id is absent or null.
 func (id ID) IsZero() bool { return len(id.raw) == 0 }
 
