@@ -14,6 +14,8 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"sync"
+
+	"github.com/holdfast-mcp/mcpclient/interop/wirecheck"
 )
 
 // maxRequest bounds the body of a request, which the proxy reads whole before it passes it on.
@@ -26,6 +28,7 @@ const maxRequest = 16 << 20
 type Proxy struct {
 	address   string
 	transport *http.Transport
+	watched   http.RoundTripper // transport, with the monitor before it
 	handler   *httputil.ReverseProxy
 	witness   witness
 	exchanges sync.WaitGroup // requests in the handler, so that Close returns after the last
@@ -35,9 +38,9 @@ type Proxy struct {
 	served chan struct{}
 }
 
-// Start listens on 127.0.0.1 at the given port and passes requests on to backend, a URL like http://127.0.0.1:8080. ctx bounds the
-// start only.
-func Start(ctx context.Context, port int, backend string) (*Proxy, error) {
+// Start listens on 127.0.0.1 at the given port and passes requests on to backend, a URL like http://127.0.0.1:8080. monitor sees every
+// message that passes; nil: none does. ctx bounds the start only.
+func Start(ctx context.Context, port int, backend string, monitor *wirecheck.Monitor) (*Proxy, error) {
 	target, err := url.Parse(backend)
 	if err != nil {
 		return nil, err
@@ -48,6 +51,7 @@ func Start(ctx context.Context, port int, backend string) (*Proxy, error) {
 		// time by itself, which is exactly what this proxy is here to see. Compression is the client's and the server's affair.
 		transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true},
 	}
+	p.watched = monitor.Transport(p.transport)
 	p.handler = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
@@ -123,7 +127,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 // pass sends one request to the backend and notes how that went.
 func (p *Proxy) pass(r *http.Request) (*http.Response, error) {
 	m, _ := r.Context().Value(messageKey{}).(message)
-	resp, err := p.transport.RoundTrip(r)
+	resp, err := p.watched.RoundTrip(r)
 	p.witness.note(m, resp, outcomeOf(resp, err))
 	return resp, err
 }

@@ -114,7 +114,7 @@ func startBefore(t *testing.T, backend string) *proxy.Proxy {
 	t.Helper()
 	port, err := child.FreePort(t.Context(), 29000, 30000)
 	require.NoError(t, err)
-	p, err := proxy.Start(t.Context(), port, backend)
+	p, err := proxy.Start(t.Context(), port, backend, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.Close()) })
 	return p
