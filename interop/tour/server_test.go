@@ -1,0 +1,83 @@
+package tour_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/holdfast-mcp/mcpclient"
+	"github.com/holdfast-mcp/mcpclient/mcptest"
+)
+
+// furnish gives the server something of everything, so that answers of every form pass the monitor.
+func furnish(server *mcptest.Server) {
+	addTools(server)
+	addTexts(server)
+}
+
+func addTools(server *mcptest.Server) {
+	object := json.RawMessage(`{"type":"object"}`)
+	readOnly := true
+	server.AddTool(mcpclient.Tool{
+		Name: "everything", Description: "Answers with every kind of content.", InputSchema: object, OutputSchema: object,
+		Annotations: &mcpclient.ToolAnnotations{Title: "Everything", ReadOnlyHint: &readOnly},
+	}, func(context.Context, *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+		return &mcpclient.ToolResult{Structured: json.RawMessage(`{"a":1}`), Content: []mcpclient.Content{
+			&mcpclient.Text{Text: "hold fast ⚓"},
+			&mcpclient.Image{Data: []byte("picture"), MIMEType: "image/png"},
+			&mcpclient.Embedded{Resource: &mcpclient.ResourceContents{URI: "tour://motto", Text: "hold fast"}},
+			&mcpclient.Embedded{Resource: &mcpclient.ResourceContents{URI: "tour://picture", Blob: []byte("picture")}},
+		}}, nil
+	})
+	server.AddTool(mcpclient.Tool{Name: "talkative", InputSchema: object}, talk)
+	server.AddTool(mcpclient.Tool{Name: "inquisitive", InputSchema: object}, inquire)
+	server.AddTool(mcpclient.Tool{Name: "failing", InputSchema: object}, func(context.Context, *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+		return nil, errors.New("it fails")
+	})
+	server.AddTool(mcpclient.Tool{Name: "endless", InputSchema: object}, func(ctx context.Context, req *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+		req.Progress(0, 0, "")
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+}
+
+func talk(_ context.Context, req *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+	req.Progress(0.5, 1, "half")
+	req.Log("info", map[string]any{"step": 1})
+	req.Progress(1, 0, "")
+	return mcptest.Text("said"), nil
+}
+
+// inquire asks the client for a ping, and for what every version knows and this client may not offer.
+func inquire(ctx context.Context, req *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+	for _, method := range []string{"ping", "roots/list"} {
+		_, err := req.Ask(ctx, method, nil)
+		if _, refused := errors.AsType[*mcpclient.RPCError](err); err != nil && !refused {
+			return nil, err
+		}
+	}
+	return mcptest.Text("asked"), nil
+}
+
+func addTexts(server *mcptest.Server) {
+	motto := mcpclient.ResourceContents{URI: "tour://motto", MIMEType: "text/plain", Text: "hold fast"}
+	server.AddResource(mcpclient.Resource{URI: motto.URI, Name: "motto", MIMEType: motto.MIMEType}, motto)
+	picture := mcpclient.ResourceContents{URI: "tour://picture", MIMEType: "image/png", Blob: []byte("picture")}
+	server.AddResource(mcpclient.Resource{URI: picture.URI, Name: "picture"}, picture)
+	server.AddResourceTemplate(mcpclient.ResourceTemplate{URITemplate: "tour://greeting/{name}", Name: "greeting"},
+		func(_ context.Context, uri string) ([]mcpclient.ResourceContents, error) {
+			name := strings.TrimPrefix(uri, "tour://greeting/")
+			return []mcpclient.ResourceContents{{URI: uri, Text: "hello, " + name}}, nil
+		})
+	server.AddPrompt(mcpclient.Prompt{Name: "greet", Arguments: []mcpclient.PromptArgument{{Name: "name"}}},
+		func(_ context.Context, arguments map[string]string) (*mcpclient.PromptResult, error) {
+			return &mcpclient.PromptResult{Messages: []mcpclient.PromptMessage{
+				{Role: "user", Content: &mcpclient.Text{Text: "Please greet " + arguments["name"]}},
+				{Role: "assistant", Content: &mcpclient.Image{Data: []byte("picture"), MIMEType: "image/png"}},
+			}}, nil
+		})
+	server.Complete(func(context.Context, *mcptest.CompleteRequest) (*mcpclient.Completion, error) {
+		return &mcpclient.Completion{Values: []string{"Ada", "Alan"}, Total: 2}, nil
+	})
+}

@@ -1,0 +1,114 @@
+package tour_test
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/holdfast-mcp/mcpclient"
+	"github.com/holdfast-mcp/mcpclient/interop/internal/child"
+	"github.com/holdfast-mcp/mcpclient/interop/proxy"
+	"github.com/holdfast-mcp/mcpclient/interop/wirecheck"
+	"github.com/holdfast-mcp/mcpclient/mcptest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A ground is a kind of server on which the tour goes, in one version of the protocol.
+type ground struct {
+	name    string
+	version string
+	options []mcptest.Option
+}
+
+func grounds() []ground {
+	var all []ground
+	for _, version := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
+		all = append(all,
+			ground{name: version, version: version, options: []mcptest.Option{mcptest.Versions(version), mcptest.PageSize(2)}},
+			ground{name: version + " streams", version: version,
+				options: []mcptest.Option{mcptest.Versions(version), mcptest.PageSize(2), mcptest.Resumable(), mcptest.StandaloneStream()}},
+		)
+	}
+	return all
+}
+
+// TestTour calls each exported method of a session in each version. Neither side may say what the schema does not allow: the client
+// is ours, and so is this server.
+func TestTour(t *testing.T) {
+	schemas, err := wirecheck.FromEnvironment()
+	require.NoError(t, err)
+	if schemas == nil {
+		t.Logf("%s is not set: no message is validated", wirecheck.FolderVariable)
+	}
+	for order, ground := range grounds() {
+		t.Run(ground.name, func(t *testing.T) {
+			for at, method := range slices.Sorted(maps.Keys(stops())) {
+				t.Run(method, func(t *testing.T) {
+					v := arrive(t, ground, schemas, 27000+20*order+at)
+					stops()[method](t.Context(), t, v)
+					v.leave(t, schemas != nil)
+				})
+			}
+		})
+	}
+}
+
+// TestTourMissesNoMethod turns red when a session gets a method that the tour does not call.
+func TestTourMissesNoMethod(t *testing.T) {
+	var methods []string
+	for method := range reflect.TypeFor[*mcpclient.Session]().Methods() {
+		methods = append(methods, method.Name)
+	}
+	require.ElementsMatch(t, methods, slices.Collect(maps.Keys(stops())))
+}
+
+// A visit is one stop of the tour: a server, the proxy before it, and the monitor in the proxy.
+type visit struct {
+	ground
+	server  *mcptest.Server
+	url     string
+	monitor *wirecheck.Monitor
+}
+
+func arrive(t *testing.T, g ground, schemas *wirecheck.Schemas, port int) *visit {
+	t.Helper()
+	server := mcptest.New(t, g.options...)
+	furnish(server)
+	monitor := schemas.Monitor()
+	port, err := child.FreePort(t.Context(), port, port+2000)
+	require.NoError(t, err)
+	between, err := proxy.Start(t.Context(), port, server.URL(), monitor)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, between.Close()) })
+	return &visit{ground: g, server: server, url: between.URL(), monitor: monitor}
+}
+
+// connect opens a session that ends with the stop, and sees that it speaks the version of the ground.
+func (v *visit) connect(ctx context.Context, t *testing.T) *mcpclient.Session {
+	t.Helper()
+	session, err := v.client().Connect(ctx, v.url)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = session.Close() })
+	require.Equal(t, v.version, session.Server().ProtocolVersion)
+	return session
+}
+
+func (v *visit) client() *mcpclient.Client { return &mcpclient.Client{Name: "tour", Version: "1.0.0"} }
+
+// leave judges what was said.
+func (v *visit) leave(t *testing.T, watched bool) {
+	t.Helper()
+	ofClient, ofServer := v.monitor.Faults()
+	require.Empty(t, ofClient, "the client's messages")
+	ofServer, _ = wirecheck.Unexplained(ofServer, wirecheck.NullID())
+	require.Empty(t, ofServer, "the server's messages")
+	if watched {
+		require.NotEmpty(t, v.monitor.Checked(), "no message was seen")
+	}
+}
