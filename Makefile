@@ -27,7 +27,7 @@ tool_file    = $(CACHE)/$(1)-$(call tool_version,$(2))-$(shell $(GO) env GOVERSI
 GOLANGCI    := $(call tool_file,golangci-lint,github.com/golangci/golangci-lint/v2)
 GOVULNCHECK := $(call tool_file,govulncheck,golang.org/x/vuln)
 
-.PHONY: help ci build test newest-go race cover fuzz soak examples vet vet-cross fmt fmt-check tidy tidy-check lint vuln interop bench
+.PHONY: help ci build test newest-go race cover fuzz soak examples vet vet-cross fmt fmt-check tidy tidy-check lint vuln interop conformance bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -91,6 +91,9 @@ bench: ## every benchmark once, to see that it still runs
 
 interop: ## against real servers of other makers (needs node and python)
 	cd interop && ./install.sh && $(GO) test -count=1 -timeout 20m ./... && cat "$${MCPCLIENT_INTEROP_CACHE:-.cache}/results.md"
+
+conformance: ## the client scenarios of the official conformance suite, strictly (needs node)
+	GO=$(GO) interop/conformance/run.sh
 
 # From source, at the versions pinned in tools/go.mod; -p=2 bounds the memory of the parallel compilers.
 $(GOLANGCI):

@@ -2,6 +2,9 @@
 # Installs the servers of other makers into the cache folder, each into a folder of its own whose name carries the hash of its
 # lock file: a second run finds them there and does nothing, a changed lock file installs anew. The Go servers are built by the test.
 #
+#   install.sh               the servers
+#   install.sh conformance   the official conformance suite instead, with the Node that it needs
+#
 #   MCPCLIENT_INTEROP_CACHE   the cache folder (default: .cache beside this script)
 #   NODE, NPM, PYTHON         the programs (default: node, npm, python3)
 #   CI=true                   a missing node or python is an error; without it the reason is noted, and the test reports and fails
@@ -35,26 +38,27 @@ done_with() {
   rm -f "$cache/$1.missing"
 }
 
-install_everything() {
+# install_node NAME: the Node packages of NAME/package-lock.json, and beside them our own programs that use them.
+install_node() {
   local folder
-  folder=$cache/everything-$(key everything/package-lock.json)
+  folder=$cache/$1-$(key "$1/package-lock.json")
   if ! "$node" -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null; then
-    absent everything "Node 20 or newer" "$node"
+    absent "$1" "Node 20 or newer" "$node"
     return
   fi
   if ! command -v "$npm" >/dev/null; then
-    absent everything "npm" "$npm"
+    absent "$1" "npm" "$npm"
     return
   fi
   if [ ! -f "$folder/complete" ]; then
     rm -rf "$folder" && mkdir "$folder"
-    cp everything/package.json everything/package-lock.json "$folder/"
+    cp "$1/package.json" "$1/package-lock.json" "$folder/"
     (cd "$folder" && "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error)
-    echo "interop: everything installed"
+    echo "interop: $1 installed"
   fi
-  # Copied at every run: it is ours and may change, and must stand where it finds the server's packages.
-  cp everything/preload.mjs "$folder/preload.mjs"
-  done_with everything "$folder"
+  # Copied at every run: they are ours and may change, and must stand where they find their packages.
+  find "$1" -name '*.mjs' -exec cp {} "$folder/" \;
+  done_with "$1" "$folder"
 }
 
 # install_python NAME: a virtual environment with the versions of python/requirements-NAME.txt.
@@ -76,12 +80,25 @@ install_python() {
   done_with "python-$1" "$folder"
 }
 
-install_everything
-for name in mcp-1.25 mcp-1.30 fastmcp; do
-  install_python "$name"
-done
+case ${1:-servers} in
+servers)
+  for name in everything typescript; do
+    install_node "$name"
+  done
+  for name in mcp-1.25 mcp-1.30 fastmcp; do
+    install_python "$name"
+  done
+  ;;
+conformance)
+  install_node conformance
+  ;;
+*)
+  echo "interop: there is nothing to install under the name $1" >&2
+  exit 2
+  ;;
+esac
 
 if [ "$missing" = 1 ] && [ "${CI:-}" = true ]; then
-  echo "interop: under CI=true every server must be installed" >&2
+  echo "interop: under CI=true everything must be installed" >&2
   exit 1
 fi
