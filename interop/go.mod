@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/holdfast-mcp/mcpclient => ../
 
 require (
+	github.com/google/jsonschema-go v0.4.3
 	github.com/holdfast-mcp/mcpclient v0.0.0-00010101000000-000000000000
 	github.com/mark3labs/mcp-go v1.2.1
 	github.com/modelcontextprotocol/go-sdk v1.8.0
@@ -17,7 +18,6 @@ require (
 
 require (
 	github.com/go-json-experiment/json v1.27.2 // indirect
-	github.com/google/jsonschema-go v0.4.3 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/segmentio/asm v1.1.3 // indirect
 	github.com/segmentio/encoding v0.5.4 // indirect

@@ -1,7 +1,9 @@
-"""The interop suite's tools, served over Streamable HTTP by a Python SDK.
+"""The interop suite's tools, served by a Python SDK.
 
 One script for three installations: `server.py sdk` uses the official SDK of
 the 1.x line, `server.py fastmcp` uses FastMCP. Both have the same decorators.
+The second argument says how it serves: with "sessions", "stateless", or over
+"sse", the two-endpoint transport of 2024-11-05.
 """
 
 import os
@@ -11,7 +13,11 @@ import threading
 import anyio
 from pydantic import BaseModel
 
+from asking import add_asking
+
 KIND = sys.argv[1]
+MODE = sys.argv[2] if len(sys.argv) > 2 else "sessions"
+TRANSPORT = "sse" if MODE == "sse" else "streamable-http"
 PORT = int(os.environ["PORT"])
 LEDGER = os.environ["MCPCLIENT_INTEROP_LEDGER"]
 
@@ -24,7 +30,7 @@ else:
     from mcp.server.fastmcp import Context, FastMCP
     from mcp.types import Completion
 
-    mcp = FastMCP("interop-python-sdk", host="127.0.0.1", port=PORT, log_level="WARNING")
+    mcp = FastMCP("interop-python-sdk", host="127.0.0.1", port=PORT, log_level="WARNING", stateless_http=MODE == "stateless")
 
 
 class Sum(BaseModel):
@@ -86,6 +92,9 @@ async def complete(ref, argument, context) -> Completion:
     return Completion(values=values, total=len(values))
 
 
+add_asking(mcp, KIND)
+
+
 def end_with_the_test() -> None:
     """The standard input is a pipe that the test holds open, so no server outlives a test that was killed."""
     sys.stdin.buffer.read()
@@ -94,6 +103,7 @@ def end_with_the_test() -> None:
 
 threading.Thread(target=end_with_the_test, daemon=True).start()
 if KIND == "fastmcp":
-    mcp.run(transport="streamable-http", host="127.0.0.1", port=PORT, show_banner=False, log_level="warning")
+    options = {"stateless_http": True} if MODE == "stateless" else {}
+    mcp.run(transport=TRANSPORT, host="127.0.0.1", port=PORT, show_banner=False, log_level="warning", **options)
 else:
-    mcp.run(transport="streamable-http")
+    mcp.run(transport=TRANSPORT)

@@ -1,4 +1,5 @@
-// Command gosdk-server serves the interop suite's tools with the official Go SDK: stateful, over Streamable HTTP.
+// Command gosdk-server serves the interop suite's tools with the official Go SDK, in each way that it can: with sessions, stateless, and
+// over HTTP+SSE.
 package main
 
 import (
@@ -15,12 +16,20 @@ import (
 )
 
 func main() {
-	server := mcp.NewServer(&mcp.Implementation{Name: "interop-gosdk", Title: "Interop server", Version: "1.0.0"},
-		&mcp.ServerOptions{CompletionHandler: complete})
+	server := mcp.NewServer(&mcp.Implementation{Name: "interop-gosdk", Title: "Interop server", Version: "1.0.0"}, &mcp.ServerOptions{
+		CompletionHandler:  complete,
+		SubscribeHandler:   func(context.Context, *mcp.SubscribeRequest) error { return nil },
+		UnsubscribeHandler: func(context.Context, *mcp.UnsubscribeRequest) error { return nil },
+	})
 	addTools(server)
+	addRequests(server)
 	addTexts(server)
-	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil)
-	log.Fatal(serve.Loopback(handler))
+	one := func(*http.Request) *mcp.Server { return server }
+	if mode := serve.Mode(); mode == "sse" {
+		log.Fatal(serve.Loopback("/sse", mcp.NewSSEHandler(one, nil)))
+	} else {
+		log.Fatal(serve.Loopback("/mcp", mcp.NewStreamableHTTPHandler(one, &mcp.StreamableHTTPOptions{Stateless: mode == "stateless"})))
+	}
 }
 
 type (

@@ -1,10 +1,12 @@
-// Command mcpgo-server serves the interop suite's tools with mcp-go: over Streamable HTTP, with the session ids checked.
+// Command mcpgo-server serves the interop suite's tools with mcp-go, in each way that it can: over Streamable HTTP with the session ids
+// checked, stateless, and over HTTP+SSE.
 package main
 
 import (
 	"context"
 	"fmt"
 	"log"
+	"net/http"
 	"strings"
 	"time"
 
@@ -16,11 +18,27 @@ import (
 
 func main() {
 	s := server.NewMCPServer("interop-mcpgo", "1.0.0", server.WithTitle("Interop server"), server.WithCompletions(),
-		server.WithPromptCompletionProvider(names{}), server.WithResourceCompletionProvider(names{}))
+		server.WithPromptCompletionProvider(names{}), server.WithResourceCompletionProvider(names{}),
+		server.WithToolCapabilities(true), server.WithResourceCapabilities(true, true), server.WithLogging(),
+		server.WithElicitation(), server.WithRoots())
+	s.EnableSampling()
 	addTools(s)
+	addRequests(s)
 	addTexts(s)
-	// By default mcp-go accepts every well-formed session id, also one that it never issued, and so would never lose a session.
-	log.Fatal(serve.Loopback(server.NewStreamableHTTPServer(s, server.WithStateful(true))))
+	log.Fatal(serve.Loopback("/", handler(s)))
+}
+
+func handler(s *server.MCPServer) http.Handler {
+	switch serve.Mode() {
+	case "sse":
+		return server.NewSSEServer(s)
+	case "stateless":
+		return server.NewStreamableHTTPServer(s, server.WithStateLess(true))
+	default:
+		// By default mcp-go accepts every well-formed session id, also one that it never issued, and so would never lose a session. And
+		// it would rather be asked without sessions at all, which the mode "stateless" is for.
+		return server.NewStreamableHTTPServer(s, server.WithStateful(true), server.WithStreamableHTTPProtocolVersions("2025-11-25"))
+	}
 }
 
 type (

@@ -38,10 +38,19 @@ func Record(nonce string) error {
 	return errors.Join(err, ledger.Close())
 }
 
-// Loopback serves mcp under /mcp on 127.0.0.1 at the port of the environment variable PORT. It ends with the process; it returns
+// Mode is how a server is to serve, which the test says with the first argument: "sessions" is Streamable HTTP with session ids,
+// "stateless" the same without any, "sse" the two-endpoint transport of 2024-11-05.
+func Mode() string {
+	if len(os.Args) > 1 {
+		return os.Args[1]
+	}
+	return "sessions"
+}
+
+// Loopback serves mcp under path on 127.0.0.1 at the port of the environment variable PORT. It ends with the process; it returns
 // only an error. The end of the standard input ends the process too: it is a pipe that the test holds open, so that no server
 // outlives a test that was killed.
-func Loopback(mcp http.Handler) error {
+func Loopback(path string, mcp http.Handler) error {
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
@@ -51,6 +60,6 @@ func Loopback(mcp http.Handler) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/mcp", mcp)
+	mux.Handle(path, mcp)
 	return (&http.Server{Handler: mux}).Serve(listener) //nolint:gosec // loopback only; a call may take as long as the test wants
 }
