@@ -67,9 +67,21 @@ func newClient(monitor *wirecheck.Monitor) *mcpclient.Client {
 	return &mcpclient.Client{
 		Name:       "mcpclient-conformance",
 		Version:    "1.0.0",
+		Elicit:     agree,
 		HTTPClient: &http.Client{Transport: monitor.Transport(http.DefaultTransport)},
 		Logger:     slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
+}
+
+// agree is a user who says yes to every question and leaves the rest of the form as it is: the library fills in the defaults.
+func agree(_ context.Context, asked *mcpclient.Elicitation) (*mcpclient.ElicitationReply, error) {
+	content := make(map[string]any)
+	for _, field := range asked.Fields {
+		if field.Kind == mcpclient.FieldBoolean && field.Default == nil {
+			content[field.Name] = true
+		}
+	}
+	return mcpclient.Accept(content), nil
 }
 
 // reportFaults prints what was sent or received against the protocol's schema. run.sh fails a scenario in which the client was at
