@@ -16,6 +16,19 @@ type InputRequest struct {
 	Params any    // anything that encoding/json encodes as an object; nil sends none
 }
 
+// inputMembers writes requests as they stand in inputRequests.
+func inputMembers(requests map[string]InputRequest) map[string]any {
+	all := make(map[string]any)
+	for key, r := range requests {
+		members := map[string]any{"method": r.Method}
+		if r.Params != nil {
+			members["params"] = mustEncode(r.Params)
+		}
+		all[key] = members
+	}
+	return all
+}
+
 // Ask asks the client something while a request of its own is executed, and
 // returns its result. It works with the context of every handler of a tool, a
 // prompt or a resource.
@@ -31,6 +44,9 @@ type InputRequest struct {
 // be the same, in the same order, whenever it runs. If the client has not
 // declared the capability for it the error is a *[mcpclient.RPCError] that
 // says so.
+//
+// In a task Ask waits, whatever the version: the client is asked when it comes
+// for the task.
 func Ask(ctx context.Context, method string, params any) (json.RawMessage, error) {
 	c, ok := ctx.Value(callKey{}).(*call)
 	if !ok {
@@ -52,6 +68,11 @@ func AskAll(ctx context.Context, requests map[string]InputRequest) (map[string]j
 var errNoHandler = errors.New("mcptest: Ask needs the context that a handler was given")
 
 func (c *call) askOne(ctx context.Context, request InputRequest) (json.RawMessage, error) {
+	if c.task != nil {
+		key := c.nextInput()
+		answers, err := c.askInTask(ctx, map[string]InputRequest{key: request})
+		return answers[key], err
+	}
 	if c.stateless == nil {
 		return c.ask(ctx, request.Method, mustEncode(request.Params))
 	}
@@ -61,6 +82,9 @@ func (c *call) askOne(ctx context.Context, request InputRequest) (json.RawMessag
 }
 
 func (c *call) askAll(ctx context.Context, requests map[string]InputRequest) (map[string]json.RawMessage, error) {
+	if c.task != nil {
+		return c.askInTask(ctx, requests)
+	}
 	if c.stateless != nil {
 		return c.askStateless(requests)
 	}

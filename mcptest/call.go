@@ -16,6 +16,7 @@ type call struct {
 	config    *config
 	session   *session
 	stateless *statelessRequest // nil in the eras with sessions
+	task      *task             // nil unless the call runs as one
 	message   *jsonrpc.Message
 	out       *stream
 	anyCursor bool
@@ -140,6 +141,10 @@ func (c *call) encode(result any, err error) []byte {
 
 // notify sends a notification in front of the answer.
 func (c *call) notify(method string, params json.RawMessage) {
+	if c.task != nil {
+		c.notifyOfTask(method, params)
+		return
+	}
 	c.out.append(event{data: jsonrpc.AppendNotification(nil, method, params)})
 }
 

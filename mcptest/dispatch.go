@@ -70,6 +70,9 @@ func (s *Server) AddMethod(method string, h MethodHandler) {
 }
 
 func (c *call) extension(ctx context.Context) (any, error) {
+	if result, known, err := c.taskMethod(ctx); known {
+		return result, err
+	}
 	c.server.mu.Lock()
 	h, known := c.server.features.methods[c.message.Method]
 	c.server.mu.Unlock()

@@ -151,7 +151,11 @@ func (x *exchange) writeBody(status int, contentType string, body []byte) {
 // refuse answers with a status and a JSON-RPC error that names no request, as
 // servers do for what they refuse before they look into it.
 func (x *exchange) refuse(status int, code int64, message string) {
-	x.writeBody(status, mediaJSON, jsonrpc.AppendError(nil, jsonrpc.ID{}, &jsonrpc.Error{Code: code, Message: message}))
+	body := jsonrpc.AppendError(nil, jsonrpc.ID{}, &jsonrpc.Error{Code: code, Message: message})
+	if x.isStateless() { // where an id that is not known is left out
+		body = editMembers(body, func(m map[string]json.RawMessage) { delete(m, "id") })
+	}
+	x.writeBody(status, mediaJSON, body)
 }
 
 // recorder tells the ledger the status of an answer, and has the last word on its header.

@@ -139,6 +139,11 @@ func (c *call) capabilitiesLocked(live bool) map[string]any {
 	if s.features.completer != nil {
 		capabilities["completions"] = struct{}{}
 	}
+	if empty := struct{}{}; c.hasTasksLocked() && c.stateless != nil {
+		capabilities["extensions"] = map[string]any{tasksExtension: empty}
+	} else if c.hasTasksLocked() {
+		capabilities["tasks"] = map[string]any{"list": empty, "cancel": empty, "requests": map[string]any{"tools": map[string]any{"call": empty}}}
+	}
 	return capabilities
 }
 
@@ -163,9 +168,5 @@ func (s *Server) broadcast(method string, params any, wants func(*session) bool)
 			sess.standalone.append(event{data: message})
 		}
 	}
-	for l := range s.listeners {
-		if l.out != nil && l.filter.wants(method, raw) {
-			l.tell(method, raw)
-		}
-	}
+	s.tellListenersLocked(method, raw)
 }

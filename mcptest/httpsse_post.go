@@ -47,11 +47,11 @@ func (x *exchange) postMessage() {
 // mayOpen reports whether a request may be executed, as all but an initialize
 // out of place may; that one has been answered.
 func (x *exchange) mayOpen(sess *session, m *jsonrpc.Message) bool {
-	s := x.server
 	if m.Method != methodInitialize {
 		return true
 	}
 	params, complete := openingOf(m)
+	s := x.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	refused := &jsonrpc.Error{Code: codeInvalidRequest, Message: "Invalid Request: Server already initialized"}

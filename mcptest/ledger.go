@@ -163,8 +163,8 @@ func (s *Server) Abandoned() []string {
 }
 
 // Await waits until condition holds. It asks at once, and again whenever a
-// request arrives or is answered, a tool is executed, or a session is opened or
-// lost. The condition may call the server. The error is that of ctx, or tells
+// request arrives or is answered, a tool is executed, a session is opened or
+// lost, a client begins or ends to listen, or a task changes. The condition may call the server. The error is that of ctx, or tells
 // that the server was closed.
 func (s *Server) Await(ctx context.Context, condition func() bool) error {
 	for {

@@ -30,6 +30,8 @@ type config struct {
 	history      int
 	ttl          time.Duration
 	scope        string
+	taskPoll     time.Duration
+	taskTTL      time.Duration
 	retry        time.Duration
 	poll         time.Duration
 	keepAlive    time.Duration
@@ -95,7 +97,7 @@ func StandaloneStream() Option { return func(c *config) { c.standalone = true } 
 // Stateless serves protocol version 2026-07-28 alone, which knows neither
 // initialize nor sessions: every request says all there is to know about its
 // client. The options about sessions, resumption and the standalone stream are
-// then of no effect. Default: the versions with sessions.
+// then of no effect. Default: the versions with sessions. [HTTPSSE] outranks it.
 func Stateless() Option { return func(c *config) { c.stateless, c.sessions = true, false } }
 
 // DualEra serves 2026-07-28 and the versions with sessions at the same
@@ -107,6 +109,14 @@ func DualEra() Option { return func(c *config) { c.stateless, c.sessions = true,
 // Default: 0, "private".
 func CacheHints(ttl time.Duration, scope string) Option {
 	return func(c *config) { c.ttl, c.scope = ttl, scope }
+}
+
+// TaskHints sets how often clients are told to ask for a task, and for how
+// long a task is known, from its creation on. Where a client asks for another
+// time, as it may in 2025-11-25, it gets that. Default: 0, not said, and 0,
+// without end.
+func TaskHints(poll, ttl time.Duration) Option {
+	return func(c *config) { c.taskPoll, c.taskTTL = poll, ttl }
 }
 
 // EmptyCursor makes the empty text the cursor of the second page of each list,

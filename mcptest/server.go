@@ -35,6 +35,7 @@ type Server struct {
 	features  features
 	sessions  sessions
 	ledger    ledger
+	tasks     tasks
 	listeners map[*listener]struct{}     // clients that listen at the moment
 	issued    map[issuedState]roundState // states of rounds that faults have made up
 }
@@ -125,7 +126,7 @@ func (s *Server) Close() {
 
 // Restart does what a crash and a fresh start on the same address would do:
 // it cuts every connection, ends every running execution, and forgets every
-// session. Tools, faults and the ledger stay.
+// session and task. Tools, faults and the ledger stay.
 func (s *Server) Restart() { s.redeploy(nil) }
 
 // Redeploy is [Server.Restart] into other options, under the same URL: what
@@ -151,6 +152,7 @@ func (s *Server) redeploy(config *config) {
 		}
 	}
 	s.forgetLocked()
+	s.tasks.dropLocked()
 	s.mu.Unlock()
 	// Connections go first, as in Close.
 	s.conns.closeAll()

@@ -42,6 +42,8 @@ type statelessRequest struct {
 // isStateless tells by its form whether the request belongs to 2026-07-28.
 func (x *exchange) isStateless() bool {
 	switch {
+	case x.config.httpSSE:
+		return false
 	case !x.config.sessions:
 		return true
 	case !x.config.stateless || x.r.Method != http.MethodPost:
@@ -204,6 +206,9 @@ func (s *Server) knows(method string) bool {
 	defer s.mu.Unlock()
 	if method == "completion/complete" {
 		return s.features.completer != nil
+	}
+	if s.features.hasTasks() && slices.Contains([]string{methodTaskGet, methodTaskUpdate, methodTaskCancel}, method) {
+		return true
 	}
 	_, added := s.features.methods[method]
 	return added || slices.Contains([]string{

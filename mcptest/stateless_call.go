@@ -2,7 +2,6 @@ package mcptest
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -102,23 +101,15 @@ func isCacheable(method string) bool {
 
 // inputRequired is the answer that asks for input (2026-07-28, "Multi
 // Round-Trip Requests").
-func inputRequired(requests map[string]InputRequest, state string) any {
-	type request struct {
-		Method string          `json:"method"`
-		Params json.RawMessage `json:"params,omitzero"`
-	}
-	var written map[string]request
+func inputRequired(requests map[string]InputRequest, state string) map[string]any {
+	result := map[string]any{"resultType": "input_required"}
 	if requests != nil {
-		written = make(map[string]request)
+		result["inputRequests"] = inputMembers(requests)
 	}
-	for key, r := range requests {
-		written[key] = request{r.Method, mustEncode(r.Params)}
+	if state != "" {
+		result["requestState"] = state
 	}
-	return struct {
-		ResultType string             `json:"resultType"`
-		Requests   map[string]request `json:"inputRequests,omitzero"`
-		State      string             `json:"requestState,omitzero"`
-	}{"input_required", written, state}
+	return result
 }
 
 // missingCapability is the error of a server that needs a capability which the

@@ -35,7 +35,7 @@ type subscriptionFilter struct {
 
 // wants reports whether the notification is one of those asked for: nothing
 // else may be sent.
-func (f *subscriptionFilter) wants(method string, params json.RawMessage) bool {
+func (f subscriptionFilter) wants(method string, params json.RawMessage) bool {
 	var about struct {
 		URI    string `json:"uri"`
 		TaskID string `json:"taskId"`
@@ -98,7 +98,10 @@ func (x *exchange) subscribe(m *jsonrpc.Message) {
 	x.ctx = ctx
 	l := &listener{hangUp: hangUp, id: m.ID, out: c.out, edits: x.edits}
 	s.mu.Lock()
-	l.filter = params.Notifications.granted(c.capabilitiesLocked(true), func(string) bool { return false })
+	l.filter = params.Notifications.granted(c.capabilitiesLocked(true), func(id string) bool {
+		_, known := s.tasks.known.get(id)
+		return known
+	})
 	l.tell("notifications/subscriptions/acknowledged", mustEncode(map[string]any{"notifications": l.filter}))
 	s.listenLocked(l)
 	s.mu.Unlock()
@@ -118,6 +121,15 @@ func (l *listener) tell(method string, params json.RawMessage) {
 
 func (l *listener) meta() jsontext.Value {
 	return jsontext.Value(mustEncode(map[string]jsonrpc.ID{metaSubscription: l.id}))
+}
+
+// tellListenersLocked sends a notification to the subscriptions that want it.
+func (s *Server) tellListenersLocked(method string, params json.RawMessage) {
+	for l := range s.listeners {
+		if l.out != nil && l.filter.wants(method, params) {
+			l.tell(method, params)
+		}
+	}
 }
 
 func (s *Server) listenLocked(l *listener) {
@@ -189,11 +201,3 @@ func (r *statelessRequest) knowsTasks() bool {
 	_ = json.Unmarshal(offers["extensions"], &extensions)
 	return isObject(extensions[tasksExtension])
 }
-
-const (
-	tasksExtension = "io.modelcontextprotocol/tasks"
-
-	methodTaskGet    = "tasks/get"
-	methodTaskUpdate = "tasks/update"
-	methodTaskCancel = "tasks/cancel"
-)

@@ -43,12 +43,8 @@ var errInputRequired = errors.New("mcptest: the client has to be asked first; th
 // askStateless returns the answers, or notes what is to be asked: the handler
 // is then to return, and runs again when the client has answered.
 func (c *call) askStateless(requests map[string]InputRequest) (map[string]json.RawMessage, error) {
-	required := make(map[string]any)
-	for _, r := range requests {
-		maps.Copy(required, c.stateless.lacks(r))
-	}
-	if len(required) > 0 {
-		return nil, missingCapability(required)
+	if err := c.stateless.needsAll(requests); err != nil {
+		return nil, err
 	}
 	r := &c.stateless.rounds
 	r.mu.Lock()
@@ -91,6 +87,18 @@ func (r *rounds) wanted() (map[string]InputRequest, roundState) {
 
 // continues reports whether the call goes on with an execution that has begun in an earlier round.
 func (c *call) continues() bool { return c.stateless != nil && c.stateless.rounds.brought.Continues }
+
+// needsAll is the error for a client that has not declared what the requests need.
+func (r *statelessRequest) needsAll(requests map[string]InputRequest) error {
+	required := make(map[string]any)
+	for _, request := range requests {
+		maps.Copy(required, r.lacks(request))
+	}
+	if len(required) > 0 {
+		return missingCapability(required)
+	}
+	return nil
+}
 
 // lacks returns the capability that the client would need for the request and
 // has not declared, nil if there is none.
@@ -165,7 +173,7 @@ func (s *Server) resumeRounds(r *statelessRequest, m *jsonrpc.Message) error {
 		return err
 	}
 	if !slices.Contains([]string{"tools/call", "prompts/get", "resources/read"}, m.Method) {
-		if params.Responses != nil || params.State != nil {
+		if params.State != nil || params.Responses != nil && m.Method != methodTaskUpdate {
 			return invalidParams("Invalid params: nothing was asked in answer to " + m.Method)
 		}
 		return nil

@@ -13,8 +13,8 @@ import (
 type event struct {
 	data   []byte // one JSON-RPC message; empty for a priming event
 	answer bool   // data answers the request that the stream belongs to
-	status int    // HTTP status of an answer that is sent as a JSON body; 0: 200
 	text   string // what to write, as it is, in place of an event with data
+	status int    // HTTP status of an answer that is sent as a JSON body; 0: 200
 }
 
 // stream is the log of one response stream. An execution appends to it and any

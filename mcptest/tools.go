@@ -27,9 +27,25 @@ type ToolRequest struct {
 	Name      string
 	Arguments json.RawMessage // as sent; nil if there were none
 	Session   string          // session id, "" on a server without sessions
+	Task      string          // id of the task that the call runs as, "" if it does not
 	Meta      mcpclient.Meta
 
 	call *call
+}
+
+// SetStatus sets the text that goes with the status of the task that the call
+// runs as. Without a task it does nothing.
+func (r *ToolRequest) SetStatus(message string) {
+	job := r.call.task
+	if job == nil {
+		return
+	}
+	r.call.server.mu.Lock()
+	defer r.call.server.mu.Unlock()
+	if !job.ended() {
+		job.message = message
+		r.call.server.taskChangedLocked(job)
+	}
 }
 
 // Decode stores the arguments in v, as encoding/json does. Without arguments it does nothing.
@@ -89,6 +105,12 @@ type tool struct {
 
 // AddTool adds a tool, or replaces the one of this name. Without an
 // InputSchema it takes any object; without a handler its result is empty.
+//
+// A tool whose Execution says that it can run as a task, or has to, does so:
+// with protocol version 2025-11-25 if the client asks for it, and since
+// 2026-07-28 if the client has declared the extension for tasks. The context
+// of such a call ends with tasks/cancel, [Server.ForgetTasks], Restart and
+// Close, and not with its connection or session.
 func (s *Server) AddTool(t mcpclient.Tool, h ToolHandler) {
 	if h == nil {
 		h = func(context.Context, *ToolRequest) (*mcpclient.ToolResult, error) { return nil, nil }
@@ -133,6 +155,7 @@ func (c *call) callTool(ctx context.Context) (any, error) {
 		Name      string          `json:"name"`
 		Arguments json.RawMessage `json:"arguments"`
 		Meta      mcpclient.Meta  `json:"_meta"`
+		Task      *taskOptions    `json:"task"`
 	}
 	if err := decode(c.message.Params, &params); err != nil {
 		return nil, err
@@ -143,7 +166,16 @@ func (c *call) callTool(ctx context.Context) (any, error) {
 	s := c.server
 	s.mu.Lock()
 	t, known := s.features.tools.get(params.Name)
-	if known && !c.continues() {
+	s.mu.Unlock()
+	if !known {
+		return nil, invalidParams(fmt.Sprintf("Unknown tool: %s", params.Name))
+	}
+	asTask, err := c.wantsTask(t.Tool, params.Task != nil)
+	if err != nil {
+		return nil, err
+	}
+	if !c.continues() {
+		s.mu.Lock()
 		s.executedLocked(Execution{
 			Time:      time.Now(),
 			Tool:      params.Name,
@@ -151,14 +183,17 @@ func (c *call) callTool(ctx context.Context) (any, error) {
 			Session:   c.session.id,
 			Nonce:     nonce(params.Meta, params.Arguments),
 		})
+		s.mu.Unlock()
 	}
-	s.mu.Unlock()
-	if !known {
-		return nil, invalidParams(fmt.Sprintf("Unknown tool: %s", params.Name))
+	req := &ToolRequest{Name: params.Name, Arguments: params.Arguments, Session: c.session.id, Meta: params.Meta, call: c}
+	if asTask {
+		return c.startTask(t, req, params.Task)
 	}
-	result, err := t.handler(ctx, &ToolRequest{
-		Name: params.Name, Arguments: params.Arguments, Session: c.session.id, Meta: params.Meta, call: c,
-	})
+	return c.runTool(ctx, t, req)
+}
+
+func (c *call) runTool(ctx context.Context, t tool, req *ToolRequest) (any, error) {
+	result, err := t.handler(ctx, req)
 	switch {
 	case isRPCError(err):
 		return nil, err
