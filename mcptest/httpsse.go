@@ -58,7 +58,7 @@ func KeepStreams() Option { return func(c *config) { c.keepStreams = true } }
 // toHTTPSSE settles the options that mean something else with HTTPSSE, or nothing.
 func (c *config) toHTTPSSE() {
 	c.standalone = true // of each session, which then has no other
-	c.resumable, c.sessionless = false, false
+	c.resumable, c.sessionless, c.stateless = false, false, false
 	if c.postStatus == 0 {
 		c.postStatus = http.StatusMethodNotAllowed
 	}
@@ -124,17 +124,20 @@ func (x *exchange) openStream() {
 	}
 	sess := x.openSession()
 	defer x.server.streamEnded(sess)
-	defer x.takeOver(sess)()
+	defer x.takeOver(sess)() // from nobody; but it makes the client one that listens
 	x.events(sess.standalone, 0)
 }
 
 // openSession opens a session whose stream begins with the endpoint: nothing
-// else can come before it, since nobody knows of the session yet.
+// else can come before it, since nobody knows of the session until it is there.
 func (x *exchange) openSession() *session {
 	s := x.server
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	sess := s.sessions.openLocked()
+	sess := s.sessions.nextLocked()
+	if sess.standalone == nil { // the server has been redeployed meanwhile
+		sess.standalone = s.sessions.newStreamLocked()
+	}
+	s.mu.Unlock()
 	sess.streamStays = x.config.keepStreams
 	for _, text := range x.old.preamble {
 		sess.standalone.append(event{text: text})
@@ -146,7 +149,10 @@ func (x *exchange) openSession() *session {
 	if uri != "" {
 		sess.standalone.append(event{text: "event: endpoint\ndata: " + uri + "\n\n"})
 	}
+	s.mu.Lock()
+	s.sessions.known[sess.id] = sess
 	s.ledger.wakeLocked()
+	s.mu.Unlock()
 	return sess
 }
 

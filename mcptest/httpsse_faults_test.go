@@ -22,11 +22,12 @@ func TestEndpointFaults(t *testing.T) {
 		want  string // where a POST arrives; "": nowhere, for that is another server
 		start string
 	}{
-		"absolute":       {func(uri string) string { return origin + uri }, "/messages", origin + "/messages?"},
-		"relative":       {func(uri string) string { return strings.TrimPrefix(uri, "/") }, "/messages", "messages?"},
-		"below":          {func(uri string) string { return "/mcp" + uri }, "/mcp/messages", "/mcp/messages?"},
-		"query only":     {func(uri string) string { return strings.TrimPrefix(uri, "/messages") }, "/mcp", "?"},
-		"another origin": {func(uri string) string { return "http://elsewhere.invalid" + uri }, "", "http://elsewhere.invalid/messages?"},
+		"absolute":        {func(uri string) string { return origin + uri }, "/messages", origin + "/messages?"},
+		"relative":        {func(uri string) string { return strings.TrimPrefix(uri, "/") }, "/messages", "messages?"},
+		"below":           {func(uri string) string { return "/mcp" + uri }, "/mcp/messages", "/mcp/messages?"},
+		"query only":      {func(uri string) string { return strings.TrimPrefix(uri, "/messages") }, "/mcp", "?"},
+		"asks the server": {func(uri string) string { srv.Sessions(); return uri }, "/messages", "/messages?"},
+		"another origin":  {func(uri string) string { return "http://elsewhere.invalid" + uri }, "", "http://elsewhere.invalid/messages?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv.Next(mcptest.Endpoint(c.edit))

@@ -88,10 +88,15 @@ func (all *sessions) newStreamLocked() *stream {
 }
 
 func (all *sessions) openLocked() *session {
-	all.opened++
-	sess := all.newSession(rand.Text())
+	sess := all.nextLocked()
 	all.known[sess.id] = sess
 	return sess
+}
+
+// nextLocked makes a session that is not known yet.
+func (all *sessions) nextLocked() *session {
+	all.opened++
+	return all.newSession(rand.Text())
 }
 
 // dropLocked drops a session but lets what is in flight on it go on. Its
