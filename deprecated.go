@@ -113,7 +113,7 @@ func (s *Session) RootsChanged(ctx context.Context) error {
 // Deprecated: the newest version of the protocol deprecates roots; a version that removes them comes in July 2027 at the
 // earliest. Tell servers in the arguments of tools what to work on.
 type Root struct {
-	URI  string `json:"uri"`           // a file: URI, without ".." in it
+	URI  string `json:"uri"`           // begins with file://, and has no ".." in its path
 	Name string `json:"name,omitzero"` // to show to people
 	Meta Meta   `json:"_meta,omitzero"`
 }

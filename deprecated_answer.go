@@ -120,8 +120,8 @@ func checkRoots(roots []Root) error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("the root %q is no URI", root.URI)
-		case at.Scheme != "file":
-			return fmt.Errorf("the root %q is no file: URI", root.URI)
+		case at.Scheme != "file" || !strings.HasPrefix(root.URI[len(at.Scheme):], "://"):
+			return fmt.Errorf("the root %q does not begin with file://", root.URI)
 		case slices.Contains(strings.Split(at.Path, "/"), ".."):
 			return fmt.Errorf("the root %q has .. in its path", root.URI)
 		}

@@ -121,7 +121,7 @@ func checkPage(address string) string {
 	case page.Scheme == "https", page.Scheme == "http" && isLoopback(page.Hostname()):
 		return ""
 	default:
-		return "the scheme " + excerpt(page.Scheme) + " is not https"
+		return "the scheme " + quote(page.Scheme) + " is not https"
 	}
 }
 

@@ -21,7 +21,8 @@ import (
 // fields, each by its rules, with nothing required missing that has no default. The error is a *[FieldError], the
 // first in the order of the fields, or an *[ArgumentError] if content is no object.
 //
-// Formats other than those of [ElicitationField], and patterns that package regexp does not know, are not checked.
+// Formats other than those of [ElicitationField] are not checked, nor are patterns that package regexp does not know or that
+// would take long.
 func (e *Elicitation) Validate(content any) error {
 	_, err := fillForm(e.Fields, content)
 	return err
@@ -106,16 +107,16 @@ func (f *ElicitationField) checkText(text string) string {
 	length := int64(utf8.RuneCountInString(text))
 	switch {
 	case f.MinLength != nil && length < *f.MinLength:
-		return fmt.Sprintf("must have at least %d characters", *f.MinLength)
+		return fmt.Sprintf("must have %d or more characters", *f.MinLength)
 	case f.MaxLength != nil && length > *f.MaxLength:
-		return fmt.Sprintf("must have at most %d characters", *f.MaxLength)
+		return fmt.Sprintf("must have %d or fewer characters", *f.MaxLength)
 	case !hasFormat(text, f.Format):
 		return "must be of the format " + f.Format
-	}
-	if pattern := compilePattern(f.Pattern); pattern != nil && !pattern.MatchString(text) {
+	case !matches(f.Pattern, text):
 		return "must match " + quote(f.Pattern)
+	default:
+		return ""
 	}
-	return ""
 }
 
 // hasFormat is plain on purpose: the server has the last word, and a valid text must not be refused here.
@@ -138,25 +139,29 @@ func hasFormat(text, format string) bool {
 	return err == nil
 }
 
-// maxPattern bounds the size of a regular expression, its repetitions written out: it is the server's, and
-// matching takes the product of its size and that of the text.
-const maxPattern = 10_000
+// A pattern is the server's, and so may be the text, as a default. Matching takes the product of their sizes: what
+// takes more steps than maxSteps, a millisecond's work, is not checked here, nor is a pattern of more than
+// maxPattern parts, which would take that long to compile.
+const (
+	maxPattern = 10_000
+	maxSteps   = 200_000
+)
 
-// compilePattern compiles a pattern of JSON Schema, which is written for JavaScript. nil: there is none, or
-// none that can be checked here.
-func compilePattern(pattern string) *regexp.Regexp {
+// matches reports whether text contains a match of pattern. It is also true if that cannot be checked here: patterns of
+// JSON Schema are written for JavaScript, and the server has the last word.
+func matches(pattern, text string) bool {
 	if pattern == "" || len(pattern) > maxPattern {
-		return nil
+		return true
 	}
 	tree, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil || patternSize(tree) > maxPattern {
-		return nil
-	}
-	compiled, err := regexp.Compile(pattern)
 	if err != nil {
-		return nil
+		return true
 	}
-	return compiled
+	if size := patternSize(tree); size > maxPattern || size*len(text) > maxSteps {
+		return true
+	}
+	matched, err := regexp.MatchString(pattern, text)
+	return matched || err != nil
 }
 
 // patternSize counts the parts of a pattern as often as they are repeated. The parser lets no repetition, nested ones
@@ -202,9 +207,9 @@ func (f *ElicitationField) checkChoices(value jsontext.Value) string {
 	count := int64(len(values))
 	switch {
 	case f.MinItems != nil && count < *f.MinItems:
-		return fmt.Sprintf("must have at least %d of its choices", *f.MinItems)
+		return fmt.Sprintf("must have %d or more of its choices", *f.MinItems)
 	case f.MaxItems != nil && count > *f.MaxItems:
-		return fmt.Sprintf("must have at most %d of its choices", *f.MaxItems)
+		return fmt.Sprintf("must have %d or fewer of its choices", *f.MaxItems)
 	}
 	offered := make(map[string]bool, len(f.Choices)) // a server may send very many, and as many as its default
 	for _, choice := range f.Choices {
