@@ -48,7 +48,7 @@ func (in installation) folder(name, lock string) (string, error) {
 	return "", errors.New("not installed: run ./install.sh")
 }
 
-func goServer(program, module string) func(installation) (installed, error) {
+func goServer(program, module string, serves transport) func(installation) (installed, error) {
 	return func(in installation) (installed, error) {
 		binary := filepath.Join(in.programs(), program)
 		info, err := buildinfo.ReadFile(binary)
@@ -57,14 +57,14 @@ func goServer(program, module string) func(installation) (installed, error) {
 		}
 		for _, dependency := range info.Deps {
 			if dependency.Path == module {
-				return installed{dependency.Version, []string{binary}}, nil
+				return installed{dependency.Version, []string{binary, string(serves)}}, nil
 			}
 		}
 		return installed{}, fmt.Errorf("%s was built without %s", program, module)
 	}
 }
 
-func pythonServer(lock, kind, distribution string) func(installation) (installed, error) {
+func pythonServer(lock, kind, distribution string, serves transport) func(installation) (installed, error) {
 	return func(in installation) (installed, error) {
 		requirements := filepath.Join("python", "requirements-"+lock+".txt")
 		folder, err := in.folder("python-"+lock, requirements)
@@ -76,7 +76,7 @@ func pythonServer(lock, kind, distribution string) func(installation) (installed
 			return installed{}, err
 		}
 		python := filepath.Join(folder, "bin", "python")
-		return installed{version, []string{python, filepath.Join("python", "server.py"), kind}}, nil
+		return installed{version, []string{python, filepath.Join("python", "server.py"), kind, string(serves)}}, nil
 	}
 }
 
@@ -94,24 +94,39 @@ func pinned(requirements, distribution string) (string, error) {
 	return "", fmt.Errorf("%s does not pin %s", requirements, distribution)
 }
 
-func everythingServer(in installation) (installed, error) {
-	folder, err := in.folder("everything", filepath.Join("everything", "package-lock.json"))
+func everythingServer(mode string) func(installation) (installed, error) {
+	return func(in installation) (installed, error) {
+		folder, version, err := in.node("everything", "server-everything")
+		if err != nil {
+			return installed{}, err
+		}
+		program := filepath.Join(folder, "node_modules", "@modelcontextprotocol", "server-everything", "dist", "index.js")
+		return installed{version, []string{nodeProgram(), "--import", filepath.Join(folder, "preload.mjs"), program, mode}}, nil
+	}
+}
+
+func typeScriptServer(in installation) (installed, error) {
+	folder, version, err := in.node("typescript", "server")
 	if err != nil {
 		return installed{}, err
 	}
-	server := filepath.Join(folder, "node_modules", "@modelcontextprotocol", "server-everything")
-	content, err := os.ReadFile(filepath.Join(server, "package.json"))
+	return installed{version, []string{nodeProgram(), filepath.Join(folder, "server.mjs")}}, nil
+}
+
+func nodeProgram() string { return cmp.Or(os.Getenv("NODE"), "node") }
+
+// node finds an installation of Node packages, and the version of the one that matters.
+func (in installation) node(name, distribution string) (folder, version string, err error) {
+	if folder, err = in.folder(name, filepath.Join(name, "package-lock.json")); err != nil {
+		return "", "", err
+	}
+	content, err := os.ReadFile(filepath.Join(folder, "node_modules", "@modelcontextprotocol", distribution, "package.json"))
 	if err != nil {
-		return installed{}, err
+		return "", "", err
 	}
 	var manifest struct {
 		Version string `json:"version"`
 	}
-	if err := json.Unmarshal(content, &manifest); err != nil {
-		return installed{}, err
-	}
-	return installed{manifest.Version, []string{
-		cmp.Or(os.Getenv("NODE"), "node"), "--import", filepath.Join(folder, "preload.mjs"),
-		filepath.Join(server, "dist", "index.js"), "streamableHttp",
-	}}, nil
+	err = json.Unmarshal(content, &manifest)
+	return folder, manifest.Version, err
 }

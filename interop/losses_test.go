@@ -30,7 +30,6 @@ const (
 func (s *stage) loseServer(ctx context.Context, t *testing.T, running int) {
 	t.Helper()
 	s.result.Kills++
-	before := s.initializes()
 	loss := fmt.Sprintf("kill%d", s.result.Kills)
 	var inFlight sync.WaitGroup
 	s.callInFlight(ctx, &inFlight, callers, loss+"-running", workSeconds)
@@ -42,24 +41,66 @@ func (s *stage) loseServer(ctx context.Context, t *testing.T, running int) {
 	require.NoError(t, s.server.Start(ctx))
 	require.NoError(t, s.proxy.Restore(ctx))
 
+	s.awaitReopening(ctx, t)
 	s.callAll(ctx, t, loss+"-next")
 	inFlight.Wait()
-	require.Equal(t, before+1, s.initializes(), "initialize answered after %s", loss)
+	require.Equal(t, s.handshakes(), s.initializes(), "initialize answered after %s", loss)
 }
 
-// loseSession ends the session at the server, behind the client's back, so that all callers are refused at once.
+// loseSession ends the session at the server, behind the client's back, so that all callers are refused at once. A session of HTTP+SSE
+// ends with its stream.
 func (s *stage) loseSession(ctx context.Context, t *testing.T) {
 	t.Helper()
-	s.result.Deletes++
-	before := s.initializes()
 	id := s.session.ID()
-	status, _, body := s.raw(ctx, t, http.MethodDelete, id, "")
-	require.Contains(t, []int{http.StatusOK, http.StatusNoContent}, status, body)
-	s.checkRefusal(ctx, t, id, s.deleted)
-
+	switch s.transport {
+	case stateless:
+		return
+	case withSessions:
+		got := s.raw(ctx, t, http.MethodDelete, "/mcp", "", http.Header{"Mcp-Session-Id": {id}, "Mcp-Protocol-Version": {handshake}})
+		require.Contains(t, []int{http.StatusOK, http.StatusNoContent}, got.status, got.body)
+		s.checkRefusal(ctx, t, id, s.deleted)
+	case httpSSE:
+		require.NoError(t, s.proxy.Cut())
+		s.awaitLoss(ctx, t)
+		require.NoError(t, s.proxy.Restore(ctx))
+	}
+	s.result.Deletes++
 	s.callAll(ctx, t, "delete-next")
-	require.Equal(t, before+1, s.initializes(), "initialize answered after the DELETE")
+	require.Equal(t, s.handshakes(), s.initializes(), "initialize answered after the end of the session")
 	require.NotEqual(t, id, s.session.ID())
+}
+
+// awaitLoss returns when the session knows that it is lost.
+func (s *stage) awaitLoss(ctx context.Context, t *testing.T) {
+	t.Helper()
+	again := time.NewTicker(ledgerLookup)
+	defer again.Stop()
+	for !errors.Is(s.session.Err(), mcpclient.ErrSessionInvalid) {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			require.FailNow(t, "the session is not lost", "%v", ctx.Err())
+		}
+	}
+}
+
+// awaitReopening returns when the session is usable again. Where its loss is noticed at once, as over HTTP+SSE, the calls that begin
+// while nobody listens try to open a new one, in vain; after that the session says when it will try again, and an application waits.
+func (s *stage) awaitReopening(ctx context.Context, t *testing.T) {
+	t.Helper()
+	for {
+		err := s.session.Ping(ctx)
+		if err == nil || s.transport != httpSSE {
+			return
+		}
+		wait, ok := mcpclient.RetryAfter(err)
+		require.True(t, ok, "%v", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			require.FailNow(t, "the session stays lost", "%v", err)
+		}
+	}
 }
 
 // callAll calls from many goroutines at once, as an application does: the first failure ends the group.
@@ -146,12 +187,17 @@ func (b *callBook) note(nonce string, err error) {
 
 // check holds each call's end against what the server executed: an answered call once, one not sent never, one of unknown outcome
 // at most once, and no other end is allowed.
-func (b *callBook) check(t *testing.T, executed map[string]int) {
+//
+// A call in flight does not end as a lost session, for nothing has said that it is. Only where the end of a stream says so
+// (mayBeLost) may it.
+func (b *callBook) check(t *testing.T, executed map[string]int, mayBeLost bool) {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for nonce, err := range b.ended {
-		require.NotErrorIs(t, err, mcpclient.ErrSessionInvalid, nonce)
+		if !mayBeLost {
+			require.NotErrorIs(t, err, mcpclient.ErrSessionInvalid, nonce)
+		}
 		switch delivery(err) {
 		case mcpclient.DeliveryAnswered:
 			require.NoError(t, err, nonce)

@@ -15,13 +15,15 @@ import (
 
 // A result is one row of the table. Each test leaves its own as a file, since tests share nothing in memory.
 type result struct {
-	Order    int // of the server in the table
-	Server   string
-	Version  string
-	NotRun   string // why, if the server is not installed; then the rest is empty
-	Failed   bool
-	Protocol string // as the client's requests carried it
-	Loss     string // what the server answers when it has lost the session
+	Order   int // of the server in the table
+	Server  string
+	Version string
+	NotRun  string // why, if the server is not installed; then the rest is empty
+	Failed  bool
+
+	Transport transport
+	Protocol  string // as agreed
+	Loss      string // what the server answers when it has lost the session
 
 	CallsOK         int // tools/call, those in flight included
 	InFlightNotSent int // the calls in flight at a kill, by how they ended
@@ -30,6 +32,9 @@ type result struct {
 	Kills, Deletes  int // the losses of the session
 	Initializes     int // answered with 200, as the proxy saw them
 	Duplicates      int // calls that the proxy passed on twice; one executed twice fails the test
+
+	Validated string   // messages held against the schema of their version
+	Faults    []string // known ones of the server
 }
 
 func (r result) save(t *testing.T, in installation) {
@@ -83,18 +88,18 @@ func loadResults(in installation) ([]result, error) {
 
 func table(rows []result) string {
 	var b strings.Builder
-	b.WriteString("| Server | Version | Protocol | A lost session is told by | Calls ok | In flight at a kill: NotSent / Unknown / ok |" +
-		" Losses: kill -9 + DELETE | initialize answered | Duplicates |\n")
-	b.WriteString("|---|---|---|---|---:|---:|---:|---:|---:|\n")
+	b.WriteString("| Server | Version | Transport | Protocol | A lost session is told by | Calls ok |" +
+		" In flight at a kill: NotSent / Unknown / ok | Losses: kill -9 + end | initialize answered | Duplicates |\n")
+	b.WriteString("|---|---|---|---|---|---:|---:|---:|---:|---:|\n")
 	for _, r := range rows {
 		switch {
 		case r.NotRun != "":
-			fmt.Fprintf(&b, "| %s | | | not run: %s | | | | | |\n", r.Server, r.NotRun)
+			fmt.Fprintf(&b, "| %s | | %s | | not run: %s | | | | | |\n", r.Server, r.Transport, r.NotRun)
 		case r.Failed:
-			fmt.Fprintf(&b, "| %s | %s | | FAILED | | | | | |\n", r.Server, r.Version)
+			fmt.Fprintf(&b, "| %s | %s | %s | | FAILED | | | | | |\n", r.Server, r.Version, r.Transport)
 		default:
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %d | %d / %d / %d | %d + %d | %d | %d |\n", r.Server, r.Version, r.Protocol, r.Loss,
-				r.CallsOK, r.InFlightNotSent, r.InFlightUnknown, r.InFlightOK, r.Kills, r.Deletes, r.Initializes, r.Duplicates)
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d | %d / %d / %d | %d + %d | %d | %d |\n", r.Server, r.Version, r.Transport,
+				r.Protocol, r.Loss, r.CallsOK, r.InFlightNotSent, r.InFlightUnknown, r.InFlightOK, r.Kills, r.Deletes, r.Initializes, r.Duplicates)
 		}
 	}
 	return b.String()

@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,26 +16,38 @@ import (
 	"github.com/holdfast-mcp/mcpclient/interop/internal/child"
 	"github.com/holdfast-mcp/mcpclient/interop/internal/serve"
 	"github.com/holdfast-mcp/mcpclient/interop/proxy"
+	"github.com/holdfast-mcp/mcpclient/interop/wirecheck"
 )
 
 // servers is how many there are: the number of the tests below.
-const servers = 6
+const servers = 16
 
 // patience bounds one server's whole scenario.
 const patience = 2 * time.Minute
 
 func TestOfficialGoSDK(t *testing.T)           { scenario(t, 1, goSDK()) }
-func TestMCPGo(t *testing.T)                   { scenario(t, 2, mcpGo()) }
-func TestServerEverything(t *testing.T)        { scenario(t, 3, everything()) }
-func TestOfficialPythonBefore126(t *testing.T) { scenario(t, 4, pythonBefore126()) }
-func TestOfficialPythonNewest1x(t *testing.T)  { scenario(t, 5, pythonNewest()) }
-func TestFastMCP(t *testing.T)                 { scenario(t, 6, fastMCP()) }
+func TestOfficialGoSDKStateless(t *testing.T)  { scenario(t, 2, goSDKStateless()) }
+func TestOfficialGoSDKSSE(t *testing.T)        { scenario(t, 3, goSDKSSE()) }
+func TestMCPGo(t *testing.T)                   { scenario(t, 4, mcpGo()) }
+func TestMCPGoStateless(t *testing.T)          { scenario(t, 5, mcpGoStateless()) }
+func TestMCPGoSSE(t *testing.T)                { scenario(t, 6, mcpGoSSE()) }
+func TestServerEverything(t *testing.T)        { scenario(t, 7, everything()) }
+func TestServerEverythingSSE(t *testing.T)     { scenario(t, 8, everythingSSE()) }
+func TestOfficialTypeScriptV2(t *testing.T)    { scenario(t, 9, typeScriptV2()) }
+func TestOfficialPythonBefore126(t *testing.T) { scenario(t, 10, pythonBefore126()) }
+func TestOfficialPythonNewest1x(t *testing.T)  { scenario(t, 11, pythonNewest()) }
+func TestOfficialPythonStateless(t *testing.T) { scenario(t, 12, pythonStateless()) }
+func TestOfficialPythonSSE(t *testing.T)       { scenario(t, 13, pythonSSE()) }
+func TestFastMCP(t *testing.T)                 { scenario(t, 14, fastMCP()) }
+func TestFastMCPStateless(t *testing.T)        { scenario(t, 15, fastMCPStateless()) }
+func TestFastMCPSSE(t *testing.T)              { scenario(t, 16, fastMCPSSE()) }
 
 // A stage is one server, the proxy before it, and the session of the client under test.
 type stage struct {
 	description
 	server  *child.Server
 	proxy   *proxy.Proxy
+	monitor *wirecheck.Monitor // in the proxy
 	session *mcpclient.Session
 	ledger  string
 	calls   *callBook
@@ -50,7 +60,7 @@ func scenario(t *testing.T, order int, d description) {
 	t.Parallel()
 	in, err := findInstallation()
 	require.NoError(t, err)
-	row := &result{Order: order, Server: d.name}
+	row := &result{Order: order, Server: d.name, Transport: d.transport}
 	t.Cleanup(func() {
 		row.Failed = t.Failed()
 		row.save(t, in)
@@ -66,7 +76,8 @@ func scenario(t *testing.T, order int, d description) {
 	defer cancel()
 
 	s := raise(ctx, t, d, found, row)
-	s.checkRefusal(ctx, t, "mcp-session-00000000-0000-4000-8000-000000000000", d.unknown)
+	s.checkProbe(ctx, t)
+	s.checkRefusal(ctx, t, unknownID[d.transport], d.unknown)
 	s.connect(ctx, t)
 	s.useFeatures(ctx, t)
 	for _, running := range []int{50, 10, 25} {
@@ -105,19 +116,23 @@ func raise(ctx context.Context, t *testing.T, d description, found installed, ro
 
 	front, err := child.FreePort(ctx, d.ports+500, d.ports+1000)
 	require.NoError(t, err)
-	between, err := proxy.Start(ctx, front, fmt.Sprintf("http://127.0.0.1:%d", port))
+	schemas, err := wirecheck.FromEnvironment()
+	require.NoError(t, err)
+	monitor := schemas.Monitor()
+	between, err := proxy.Start(ctx, front, fmt.Sprintf("http://127.0.0.1:%d", port), monitor)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, between.Close()) })
-	return &stage{description: d, server: server, proxy: between, ledger: ledger, calls: &callBook{}, result: row}
+	return &stage{description: d, server: server, proxy: between, monitor: monitor, ledger: ledger, calls: &callBook{}, result: row}
 }
 
 func (s *stage) connect(ctx context.Context, t *testing.T) {
 	t.Helper()
-	client := &mcpclient.Client{Name: "interop", Version: "1.0.0"}
+	client := &mcpclient.Client{Name: "interop", Version: "1.0.0", ProtocolVersion: s.pin}
 	session, err := client.Connect(ctx, s.proxy.URL()+s.endpoint)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = session.Close() }) // for a scenario that broke off; otherwise it is closed already
 	s.session = session
+	require.Equal(t, s.version, session.Server().ProtocolVersion)
 }
 
 // close ends the session as an application does, and sees that the server has let it go.
@@ -125,34 +140,9 @@ func (s *stage) close(ctx context.Context, t *testing.T) {
 	t.Helper()
 	id := s.session.ID()
 	require.NoError(t, s.session.Close())
-	s.checkRefusal(ctx, t, id, s.deleted)
-}
-
-// checkRefusal asks the server itself, without proxy and client, with a session id that it does not know.
-func (s *stage) checkRefusal(ctx context.Context, t *testing.T, id string, want refusal) {
-	t.Helper()
-	const list = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
-	status, contentType, body := s.raw(ctx, t, http.MethodPost, id, list)
-	require.Equal(t, want, refusal{status, contentType, body})
-}
-
-// raw sends one request to the server itself.
-func (s *stage) raw(ctx context.Context, t *testing.T, method, id, message string) (status int, contentType, body string) {
-	t.Helper()
-	url := fmt.Sprintf("http://127.0.0.1:%d/mcp", s.server.Port())
-	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(message))
-	require.NoError(t, err)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json, text/event-stream")
-	req.Header.Set("Mcp-Session-Id", id)
-	req.Header.Set("Mcp-Protocol-Version", "2025-11-25")
-	transport := &http.Transport{DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(req)
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	content, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	return resp.StatusCode, resp.Header.Get("Content-Type"), string(content)
+	if s.transport == withSessions {
+		s.checkRefusal(ctx, t, id, s.deleted)
+	}
 }
 
 // settle compares the three accounts of what happened: the client's errors, the server's ledger, the proxy's counts.
@@ -160,29 +150,65 @@ func (s *stage) settle(t *testing.T) {
 	t.Helper()
 	seen := s.proxy.Counts()
 	executed := readLedger(t, s.ledger)
-	s.calls.check(t, executed)
+	s.calls.check(t, executed, s.transport == httpSSE)
 	require.Empty(t, seen.Duplicates(), "passed on twice")
-	losses := s.result.Kills + s.result.Deletes
-	require.Equal(t, 1+losses, seen.Initializes[proxy.Answered], "initialize answered; all requests: %v", seen.Requests)
-	require.Len(t, seen.Versions, 1)
+	require.Equal(t, s.handshakes(), seen.Initializes[proxy.Answered], "initialize answered; all requests: %v", seen.Requests)
 	for version := range seen.Versions {
-		s.result.Protocol = version
+		require.Equal(t, s.version, version, "a request's header; all: %v", seen.Versions)
 	}
-	s.result.Loss = fmt.Sprintf("%d %s", s.unknown.status, inWords(s.unknown))
+	s.result.Protocol = s.version
+	s.result.Loss = "nothing to lose"
+	if s.transport != stateless {
+		s.result.Loss = inWords(s.unknown)
+	}
 	s.result.Duplicates = len(seen.Duplicates())
 	s.result.Initializes = seen.Initializes[proxy.Answered]
 	s.calls.tally(s.result)
+	s.judgeMessages(t)
 }
 
-// inWords shortens a refusal for the table: its JSON-RPC error code, or that it is no JSON.
+// handshakes is how many there have to be: none in the version without, one without sessions, else one more for each loss.
+func (s *stage) handshakes() int {
+	switch {
+	case s.modern():
+		return 0
+	case s.transport == stateless:
+		return 1
+	default:
+		return 1 + s.result.Kills + s.result.Deletes
+	}
+}
+
+// judgeMessages holds all that was said against the protocol's schema. The client may not break it; what the server breaks must be
+// known.
+func (s *stage) judgeMessages(t *testing.T) {
+	t.Helper()
+	ofClient, ofServer := s.monitor.Faults()
+	require.Empty(t, ofClient, "what the client sent")
+	unknown, unused := wirecheck.Unexplained(ofServer, append(s.known, wirecheck.NullID())...)
+	require.Empty(t, unknown, "what the server sent")
+	for _, known := range s.known {
+		if s.monitor != nil && slices.Contains(unused, known) {
+			t.Logf("%s no longer has this fault, or it did not show: %s", s.name, known.Why)
+		}
+		s.result.Faults = append(s.result.Faults, known.Why)
+	}
+	s.result.Validated = s.monitor.Summary()
+}
+
+// inWords shortens a refusal for the table: its status, and its JSON-RPC error code or that it is no JSON.
 func inWords(r refusal) string {
 	var body struct {
 		Error struct {
 			Code int `json:"code"`
 		} `json:"error"`
 	}
-	if json.Unmarshal([]byte(r.body), &body) != nil {
-		return "text"
+	switch {
+	case r.status == 0:
+		return "no answer"
+	case json.Unmarshal([]byte(r.body), &body) != nil:
+		return fmt.Sprintf("%d text", r.status)
+	default:
+		return fmt.Sprintf("%d JSON-RPC %d", r.status, body.Error.Code)
 	}
-	return fmt.Sprintf("JSON-RPC %d", body.Error.Code)
 }

@@ -1,91 +1,29 @@
 package interop_test
 
-import (
-	"net/http"
-)
+import "net/http"
 
-// A description tells the scenario how one server is started and what it serves under which names. Five of the six serve our own
-// small set; server-everything brings its own.
-type description struct {
-	name     string // in the table
-	ports    int    // the first of the thousand ports that belong to this server's test
-	endpoint string // path
-	locate   func(installation) (installed, error)
-
-	unknown refusal // the answer to a tools/list with a session id that it does not know
-	deleted refusal // the same with the id of a session that a DELETE ended
-
-	echo, structured, slow toolCall
-	progress               int // notifications that slow sends on its own stream; 0: none reach a client without a standalone stream
-	count                  func(nonce string, seconds float64) toolCall
-	resource, template     text // read by URI
-	templateVariable       completion
-	prompt                 promptCall
-	promptArgument         completion
-}
-
-// A refusal is an answer as it stands on the wire. The scenario checks it first, so that a loss is known to be told in these words.
-type refusal struct {
-	status      int
-	contentType string
-	body        string
-}
-
-type toolCall struct {
-	tool string
-	args map[string]any
-	want string // for echo and slow the text; for structured the JSON
-}
-
-type text struct{ uri, want string }
-
-type promptCall struct {
-	name string
-	args map[string]string
-	want string
-}
-
-type completion struct {
-	of, argument, typed string
-	want                []string
-}
-
-// ours describes a server that serves the small set that cmd/ and python/ have in common.
-func ours(name string, ports int, locate func(installation) (installed, error)) description {
-	names := []string{"Ada", "Alan"}
-	return description{
-		name: name, ports: ports, endpoint: "/mcp", locate: locate,
-		echo:       toolCall{"echo", map[string]any{"text": "hold fast ⚓"}, "hold fast ⚓"},
-		structured: toolCall{"add", map[string]any{"a": 2, "b": 40.5}, `{"sum":42.5}`},
-		slow:       toolCall{"slow", map[string]any{"seconds": 0.3, "steps": 3}, "done"},
-		progress:   3,
-		count: func(nonce string, seconds float64) toolCall {
-			return toolCall{"count", map[string]any{"nonce": nonce, "seconds": seconds}, nonce}
-		},
-		resource:         text{"interop://motto", "hold fast"},
-		template:         text{"interop://greeting/Ada", "hello, Ada"},
-		templateVariable: completion{"interop://greeting/{name}", "name", "A", names},
-		prompt:           promptCall{"greet", map[string]string{"name": "Ada"}, "Please greet Ada."},
-		promptArgument:   completion{"greet", "name", "A", names},
-	}
-}
+// The servers with sessions. What they answer to the probe tells the client to shake hands: some of them know the newest version and
+// say that they do not serve it with sessions.
 
 func goSDK() description {
-	d := ours("official Go SDK", 20000, goServer("gosdk-server", "github.com/modelcontextprotocol/go-sdk"))
+	d := ours("official Go SDK", 20000, withSessions, goServer("gosdk-server", "github.com/modelcontextprotocol/go-sdk", withSessions))
+	d.probe = refusal{http.StatusOK, "text/event-stream", `"supportedVersions":["2025-11-25","2025-06-18","2025-03-26","2024-11-05"]`}
 	d.unknown = refusal{http.StatusNotFound, "text/plain; charset=utf-8", "session not found\n"}
 	d.deleted = d.unknown
 	return d
 }
 
 func mcpGo() description {
-	d := ours("mcp-go", 21000, goServer("mcpgo-server", "github.com/mark3labs/mcp-go"))
+	d := ours("mcp-go", 21000, withSessions, goServer("mcpgo-server", "github.com/mark3labs/mcp-go", withSessions))
+	d.probe = refusal{http.StatusBadRequest, "application/json", `"code":-32022,"message":"unsupported protocol version: \"2026-07-28\"`}
 	d.unknown = refusal{http.StatusNotFound, "text/plain; charset=utf-8", "Invalid session ID\n"}
 	d.deleted = refusal{http.StatusNotFound, "text/plain; charset=utf-8", "Session terminated\n"}
 	return d
 }
 
 func pythonBefore126() description {
-	d := ours("official Python SDK before 1.26", 22000, pythonServer("mcp-1.25", "sdk", "mcp"))
+	d := ours("official Python SDK before 1.26", 22000, withSessions, pythonServer("mcp-1.25", "sdk", "mcp", withSessions))
+	d.probe = missingSessionID
 	d.unknown = refusal{http.StatusBadRequest, "", "Bad Request: No valid session ID provided"}
 	d.deleted = refusal{http.StatusNotFound, "application/json",
 		`{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Not Found: Session has been terminated"}}`}
@@ -94,16 +32,24 @@ func pythonBefore126() description {
 }
 
 func pythonNewest() description {
-	d := ours("official Python SDK, newest 1.x", 23000, pythonServer("mcp-1.30", "sdk", "mcp"))
+	d := ours("official Python SDK, newest 1.x", 23000, withSessions, pythonServer("mcp-1.30", "sdk", "mcp", withSessions))
+	d.probe = missingSessionID
 	d.unknown = refusal{http.StatusNotFound, "application/json",
 		`{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Session not found"}}`}
 	d.deleted = d.unknown
 	return d
 }
 
+// missingSessionID is how the Python SDK takes the probe, with the id of a session in its header that it has opened for nothing.
+var missingSessionID = refusal{http.StatusBadRequest, "application/json",
+	`{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Bad Request: Missing session ID"}}`}
+
+// fastMCP serves every era at one address. Its sessions are for clients that are bound to a version with a handshake.
 func fastMCP() description {
-	d := ours("FastMCP", 24000, pythonServer("fastmcp", "fastmcp", "fastmcp"))
+	d := ours("FastMCP", 24000, withSessions, pythonServer("fastmcp", "fastmcp", "fastmcp", withSessions))
+	d.pin = handshake
 	d.endpoint = "/mcp/" // answered with a 307 to /mcp: the address that older FastMCP printed, and that configurations still carry
+	d.probe = refusal{http.StatusOK, "application/json", `"supportedVersions":["2026-07-28"]`}
 	d.unknown = refusal{http.StatusNotFound, "application/json",
 		`{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Session not found"}}`}
 	d.deleted = d.unknown
@@ -111,11 +57,20 @@ func fastMCP() description {
 }
 
 func everything() description {
-	lost := refusal{http.StatusBadRequest, "application/json; charset=utf-8",
+	d := everythingSet("server-everything (TypeScript SDK)", 25000, withSessions, "streamableHttp")
+	d.endpoint = "/mcp"
+	d.probe = refusal{http.StatusBadRequest, "application/json",
+		`{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: Server not initialized"},"id":null}`}
+	d.unknown = refusal{http.StatusBadRequest, "application/json; charset=utf-8",
 		`{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"}}`}
+	d.deleted = d.unknown
+	return d
+}
+
+// everythingSet describes server-everything's own set.
+func everythingSet(name string, ports int, serves transport, mode string) description {
 	return description{
-		name: "server-everything (TypeScript SDK)", ports: 25000, endpoint: "/mcp", locate: everythingServer,
-		unknown: lost, deleted: lost,
+		name: name, ports: ports, transport: serves, version: handshake, locate: everythingServer(mode),
 		echo: toolCall{"echo", map[string]any{"message": "hold fast ⚓"}, "Echo: hold fast ⚓"},
 		structured: toolCall{"get-structured-content", map[string]any{"location": "New York"},
 			`{"temperature":33,"conditions":"Cloudy","humidity":82}`},

@@ -99,8 +99,9 @@ func TestProxyCountsProtocolVersions(t *testing.T) {
 	resp, err := send(t, p, http.MethodDelete, "")
 	require.NoError(t, err)
 	resp.Body.Close()
-	require.Equal(t, map[string]int{"2025-06-18": 1}, p.Counts().Versions)
-	require.Equal(t, map[string]int{"DELETE 200": 1}, p.Counts().Requests)
+	require.NoError(t, post(t, p, `{"jsonrpc":"2.0","id":1,"method":"server/discover"}`))
+	require.Equal(t, map[string]int{"2025-06-18": 1}, p.Counts().Versions, "that of the probe is not counted")
+	require.Equal(t, map[string]int{"DELETE 200": 1, "POST server/discover 200": 1}, p.Counts().Requests)
 }
 
 func start(t *testing.T, handler http.HandlerFunc) *proxy.Proxy {

@@ -29,7 +29,8 @@ type Counts struct {
 	Calls map[string][]Outcome
 	// Requests counts everything, under keys like "POST tools/call 200", "DELETE 204" and "POST ping broken".
 	Requests map[string]int
-	// Versions counts the requests by their MCP-Protocol-Version header, those without one left out.
+	// Versions counts the requests by their MCP-Protocol-Version header, those without one left out, and server/discover too: it asks
+	// which versions there are, in the newest one.
 	Versions map[string]int
 }
 
@@ -90,7 +91,7 @@ func (w *witness) note(m message, resp *http.Response, outcome Outcome) {
 		w.seen = Counts{map[Outcome]int{}, map[string][]Outcome{}, map[string]int{}, map[string]int{}}
 	}
 	w.seen.Requests[label(m, resp, outcome)]++
-	if m.version != "" {
+	if m.version != "" && m.rpcMethod != "server/discover" {
 		w.seen.Versions[m.version]++
 	}
 	if m.rpcMethod == "initialize" {

@@ -22,7 +22,9 @@ func addRequests(server *mcp.Server) {
 	mcp.AddTool(server, &mcp.Tool{Name: "change", Description: "Changes the list of tools and the motto."},
 		func(ctx context.Context, _ *mcp.CallToolRequest, _ any) (*mcp.CallToolResult, any, error) {
 			mcp.AddTool(server, &mcp.Tool{Name: "added"},
-				func(context.Context, *mcp.CallToolRequest, any) (*mcp.CallToolResult, any, error) { return text("added"), nil, nil })
+				func(context.Context, *mcp.CallToolRequest, any) (*mcp.CallToolResult, any, error) {
+					return text("added"), nil, nil
+				})
 			err := server.ResourceUpdated(ctx, &mcp.ResourceUpdatedNotificationParams{URI: "interop://motto"})
 			return text("changed"), nil, err
 		})
