@@ -75,7 +75,7 @@ func (s *Session) AnswerInput(ctx context.Context, pending *InputRequiredError, 
 	if len(pending.Params) > 0 {
 		c.params = slices.Clone(pending.Params)
 	}
-	c.input, c.invalid = pending.answered(answers)
+	c.input, c.invalid = pending.answered(ctx, answers)
 	raw, err := s.do(ctx, c)
 	if err != nil || result == nil {
 		return err
@@ -87,17 +87,14 @@ func (s *Session) AnswerInput(ctx context.Context, pending *InputRequiredError, 
 }
 
 // answered puts the answers together as the next round of the call.
-func (e *InputRequiredError) answered(answers map[string]any) (jsontext.Value, error) {
+func (e *InputRequiredError) answered(ctx context.Context, answers map[string]any) (jsontext.Value, error) {
 	encoded := make(map[string]jsontext.Value, len(e.Requests))
 	for key, request := range e.Requests {
 		answer, ok := answers[key]
 		if !ok {
 			return nil, fmt.Errorf("no answer for the input %s (%s)", quote(key), excerpt(request.Method))
 		}
-		if roots, ok := answer.([]Root); ok {
-			answer = map[string]any{"roots": roots}
-		}
-		text, err := stdjson.Marshal(answer)
+		text, err := request.encodeAnswer(ctx, answer)
 		if err != nil {
 			return nil, fmt.Errorf("the answer for the input %s: %w", quote(key), err)
 		}
@@ -109,6 +106,28 @@ func (e *InputRequiredError) answered(answers map[string]any) (jsontext.Value, e
 		}
 	}
 	return roundOf(encoded, e.State), nil
+}
+
+// encodeAnswer writes an answer by the rules that hold for a handler's: a form's defaults are filled in, and what breaks a rule of the
+// request is an error.
+func (r InputRequest) encodeAnswer(ctx context.Context, answer any) (jsontext.Value, error) {
+	var h inputHandlers
+	switch answer := answer.(type) {
+	case *ElicitationReply:
+		h.elicit = func(context.Context, *Elicitation) (*ElicitationReply, error) { return answer, nil }
+		h.elicitURL = func(context.Context, *URLElicitation) (*ElicitationReply, error) { return answer, nil }
+	case *SamplingReply:
+		h.sample = func(context.Context, *SamplingRequest) (*SamplingReply, error) { return answer, nil }
+	case []Root:
+		h.roots = func(context.Context) ([]Root, error) { return answer, nil }
+	default:
+		return stdjson.Marshal(answer)
+	}
+	text, failed := h.answer(ctx, &inputRequest{method: r.Method, params: jsontext.Value(r.Params)})
+	if failed != nil {
+		return nil, failed
+	}
+	return text, nil
 }
 
 // collectInput asks the handlers, all at once. The first that fails stops the
