@@ -11,12 +11,12 @@ import (
 )
 
 // furnish gives the server something of everything, so that answers of every form pass the monitor.
-func furnish(server *mcptest.Server) {
-	addTools(server)
+func furnish(server *mcptest.Server, g ground) {
+	addTools(server, g)
 	addTexts(server)
 }
 
-func addTools(server *mcptest.Server) {
+func addTools(server *mcptest.Server, g ground) {
 	object := json.RawMessage(`{"type":"object"}`)
 	readOnly := true
 	server.AddTool(mcpclient.Tool{
@@ -31,7 +31,7 @@ func addTools(server *mcptest.Server) {
 		}}, nil
 	})
 	server.AddTool(mcpclient.Tool{Name: "talkative", InputSchema: object}, talk)
-	server.AddTool(mcpclient.Tool{Name: "inquisitive", InputSchema: object}, inquire)
+	server.AddTool(mcpclient.Tool{Name: "inquisitive", InputSchema: object}, inquirer(g))
 	server.AddTool(mcpclient.Tool{Name: "failing", InputSchema: object}, func(context.Context, *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
 		return nil, errors.New("it fails")
 	})
@@ -49,15 +49,34 @@ func talk(_ context.Context, req *mcptest.ToolRequest) (*mcpclient.ToolResult, e
 	return mcptest.Text("said"), nil
 }
 
-// inquire asks the client for a ping, and for what every version knows and this client may not offer.
-func inquire(ctx context.Context, req *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
-	for _, method := range []string{"ping", "roots/list"} {
-		_, err := req.Ask(ctx, method, nil)
-		if _, refused := errors.AsType[*mcpclient.RPCError](err); err != nil && !refused {
-			return nil, err
-		}
+// inquirer asks the client for all that servers of the version can ask for.
+func inquirer(g ground) mcptest.ToolHandler {
+	questions := []mcptest.InputRequest{
+		{Method: "roots/list"},
+		{Method: "sampling/createMessage", Params: map[string]any{
+			"maxTokens": 10,
+			"messages":  []any{map[string]any{"role": "user", "content": map[string]any{"type": "text", "text": "Say something."}}},
+		}},
 	}
-	return mcptest.Text("asked"), nil
+	if g.asks() {
+		questions = append(questions, mcptest.InputRequest{Method: "elicitation/create", Params: map[string]any{
+			"message": "Who are you?",
+			"requestedSchema": map[string]any{"type": "object", "properties": map[string]any{
+				"name": map[string]any{"type": "string", "title": "Name"},
+			}},
+		}})
+	}
+	if !g.modern() {
+		questions = append(questions, mcptest.InputRequest{Method: "ping"})
+	}
+	return func(ctx context.Context, _ *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+		for _, question := range questions {
+			if _, err := mcptest.Ask(ctx, question.Method, question.Params); err != nil {
+				return nil, err
+			}
+		}
+		return mcptest.Text("asked"), nil
+	}
 }
 
 func addTexts(server *mcptest.Server) {

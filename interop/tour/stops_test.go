@@ -3,6 +3,7 @@ package tour_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 // stops are the methods of a session, each with what the tour does to call it.
 func stops() map[string]func(context.Context, *testing.T, *visit) {
 	return map[string]func(context.Context, *testing.T, *visit){
+		"AnswerInput":       answerInput,
 		"CallTool":          callTool,
 		"Close":             closeSession,
 		"CompletePrompt":    completePrompt,
@@ -31,6 +33,7 @@ func stops() map[string]func(context.Context, *testing.T, *visit) {
 		"Request":           request,
 		"ResourceTemplates": list((*mcpclient.Session).ResourceTemplates),
 		"Resources":         list((*mcpclient.Session).Resources),
+		"RootsChanged":      rootsChanged,
 		"Server":            state,
 		"SetLogLevel":       setLogLevel,
 		"State":             state,
@@ -60,13 +63,43 @@ func callTool(ctx context.Context, t *testing.T, v *visit) {
 	require.True(t, result.IsError)
 	_, err = s.CallTool(ctx, "no such tool", nil)
 	require.Error(t, err)
-	_, err = s.CallTool(ctx, "inquisitive", nil) // asks what the client does not offer, and a ping
+	asked, err := s.CallTool(ctx, "inquisitive", nil)
 	require.NoError(t, err)
+	require.Equal(t, "asked", asked.Text())
 
 	cancelled, cancel := context.WithCancel(ctx)
 	_, err = s.CallTool(cancelled, "endless", nil, mcpclient.WithProgress(func(mcpclient.Progress) { cancel() }))
 	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, s.Close()) // sends what is left to send: the cancellation
+}
+
+// answerInput answers later what a server without sessions asks for. Any other asks at once, and there is nothing to go on with.
+func answerInput(ctx context.Context, t *testing.T, v *visit) {
+	s := v.connect(ctx, t)
+	if !v.modern() {
+		return
+	}
+	_, err := s.CallTool(ctx, "inquisitive", nil, mcpclient.WithDeferredInput())
+	for {
+		pending, ok := errors.AsType[*mcpclient.InputRequiredError](err)
+		require.True(t, ok, "%v", err)
+		answers := map[string]any{}
+		for key, request := range pending.Requests {
+			switch request.Method {
+			case "roots/list":
+				answers[key] = []mcpclient.Root{{URI: "file:///later"}}
+			case "elicitation/create":
+				answers[key] = mcpclient.Accept(map[string]any{"name": "Ada"})
+			default:
+				answers[key] = &mcpclient.SamplingReply{Model: "tour", Content: []mcpclient.Content{&mcpclient.Text{Text: "later"}}}
+			}
+		}
+		var result mcpclient.ToolResult
+		if err = s.AnswerInput(ctx, pending, answers, &result, mcpclient.WithDeferredInput()); err == nil {
+			require.Equal(t, "asked", result.Text())
+			return
+		}
+	}
 }
 
 func closeSession(ctx context.Context, t *testing.T, v *visit) {
@@ -115,7 +148,11 @@ func getPrompt(ctx context.Context, t *testing.T, v *visit) {
 
 func notify(ctx context.Context, t *testing.T, v *visit) {
 	s := v.connect(ctx, t)
-	require.NoError(t, s.Notify(ctx, "notifications/progress", map[string]any{"progressToken": 1, "progress": 1}))
+	method, params := "notifications/progress", map[string]any{"progressToken": 1, "progress": 1}
+	if v.modern() { // the only notification that it knows from a client
+		method, params = "notifications/cancelled", map[string]any{"requestId": 1}
+	}
+	require.NoError(t, s.Notify(ctx, method, params))
 }
 
 func ping(ctx context.Context, t *testing.T, v *visit) {
@@ -140,6 +177,10 @@ func reinitialize(ctx context.Context, t *testing.T, v *visit) {
 	require.NoError(t, s.Ping(ctx))
 }
 
+func rootsChanged(ctx context.Context, t *testing.T, v *visit) {
+	require.NoError(t, v.connect(ctx, t).RootsChanged(ctx))
+}
+
 func request(ctx context.Context, t *testing.T, v *visit) {
 	var page struct{ Tools []mcpclient.Tool }
 	require.NoError(t, v.connect(ctx, t).Request(ctx, "tools/list", nil, &page))
@@ -156,7 +197,7 @@ func state(ctx context.Context, t *testing.T, v *visit) {
 	require.NoError(t, s.Err())
 	require.Equal(t, "mcptest", s.Server().Name)
 	require.NotEmpty(t, s.State().Endpoint)
-	require.NotEmpty(t, s.ID())
+	require.Equal(t, v.modern(), s.ID() == "", "a session has an id")
 	_ = s.Stats()
 }
 

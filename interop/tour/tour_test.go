@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -26,16 +27,32 @@ type ground struct {
 	options []mcptest.Option
 }
 
+const (
+	newest = "2026-07-28"
+	before = "2025-11-25" // the newest version with a handshake
+)
+
+// modern tells whether the ground is of the version in which a server has no sessions and asks nothing by itself.
+func (g ground) modern() bool { return g.version == newest }
+
+// asks tells whether servers of the version can ask a person.
+func (g ground) asks() bool { return g.version >= "2025-06-18" }
+
 func grounds() []ground {
+	paged := mcptest.PageSize(2) // lists have more than one page
 	var all []ground
-	for _, version := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
+	for _, version := range []string{"2024-11-05", "2025-03-26", "2025-06-18", before} {
+		speaks := mcptest.Versions(version)
 		all = append(all,
-			ground{name: version, version: version, options: []mcptest.Option{mcptest.Versions(version), mcptest.PageSize(2)}},
-			ground{name: version + " streams", version: version,
-				options: []mcptest.Option{mcptest.Versions(version), mcptest.PageSize(2), mcptest.Resumable(), mcptest.StandaloneStream()}},
+			ground{version, version, []mcptest.Option{paged, speaks}},
+			ground{version + " streams", version, []mcptest.Option{paged, speaks, mcptest.Resumable(), mcptest.StandaloneStream()}},
 		)
 	}
-	return all
+	return append(all,
+		ground{newest, newest, []mcptest.Option{paged, mcptest.Stateless()}},
+		ground{newest + " streams", newest, []mcptest.Option{paged, mcptest.Stateless(), mcptest.Streams()}},
+		ground{newest + " cached", newest, []mcptest.Option{paged, mcptest.DualEra(), mcptest.CacheHints(time.Minute, "public")}},
+	)
 }
 
 // TestTour calls each exported method of a session in each version. Neither side may say what the schema does not allow: the client
@@ -50,7 +67,7 @@ func TestTour(t *testing.T) {
 		t.Run(ground.name, func(t *testing.T) {
 			for at, method := range slices.Sorted(maps.Keys(stops())) {
 				t.Run(method, func(t *testing.T) {
-					v := arrive(t, ground, schemas, 27000+20*order+at)
+					v := arrive(t, ground, schemas, firstPort+40*order+at)
 					stops()[method](t.Context(), t, v)
 					v.leave(t, schemas != nil)
 				})
@@ -68,6 +85,9 @@ func TestTourMissesNoMethod(t *testing.T) {
 	require.ElementsMatch(t, methods, slices.Collect(maps.Keys(stops())))
 }
 
+// firstPort begins the two thousand ports from which the proxies take theirs.
+const firstPort = 27000
+
 // A visit is one stop of the tour: a server, the proxy before it, and the monitor in the proxy.
 type visit struct {
 	ground
@@ -79,9 +99,9 @@ type visit struct {
 func arrive(t *testing.T, g ground, schemas *wirecheck.Schemas, port int) *visit {
 	t.Helper()
 	server := mcptest.New(t, g.options...)
-	furnish(server)
+	furnish(server, g)
 	monitor := schemas.Monitor()
-	port, err := child.FreePort(t.Context(), port, port+2000)
+	port, err := child.FreePort(t.Context(), port, firstPort+2000)
 	require.NoError(t, err)
 	between, err := proxy.Start(t.Context(), port, server.URL(), monitor)
 	require.NoError(t, err)
@@ -99,7 +119,25 @@ func (v *visit) connect(ctx context.Context, t *testing.T) *mcpclient.Session {
 	return session
 }
 
-func (v *visit) client() *mcpclient.Client { return &mcpclient.Client{Name: "tour", Version: "1.0.0"} }
+// client offers all that a client can be asked for.
+func (v *visit) client() *mcpclient.Client {
+	return &mcpclient.Client{
+		Name: "tour", Version: "1.0.0",
+		Elicit: func(context.Context, *mcpclient.Elicitation) (*mcpclient.ElicitationReply, error) {
+			return mcpclient.Accept(map[string]any{"name": "Ada"}), nil
+		},
+		ElicitURL: func(context.Context, *mcpclient.URLElicitation) (*mcpclient.ElicitationReply, error) {
+			return mcpclient.Decline(), nil
+		},
+		Sample: func(context.Context, *mcpclient.SamplingRequest) (*mcpclient.SamplingReply, error) {
+			said := []mcpclient.Content{&mcpclient.Text{Text: "hold fast"}}
+			return &mcpclient.SamplingReply{Model: "tour", Content: said}, nil
+		},
+		Roots: func(context.Context) ([]mcpclient.Root, error) {
+			return []mcpclient.Root{{URI: "file:///tour", Name: "tour"}}, nil
+		},
+	}
+}
 
 // leave judges what was said.
 func (v *visit) leave(t *testing.T, watched bool) {
