@@ -211,6 +211,10 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 	if err := c.seal(); err != nil {
 		return nil, fail(err, DeliveryNotSent)
 	}
+	cached, token, ok := s.recall(c)
+	if ok {
+		return cached, nil
+	}
 	c.exempt = s.view != nil || fromHandler(ctx) // what waits for it may hold the last place
 	if c.settings.progress != nil {
 		defer s.core.progress.add(c)()
@@ -235,6 +239,7 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 			case v != nil:
 				return nil, fail(v.err, v.delivery)
 			}
+			s.remember(c, token, result)
 			return result, nil
 		}
 		c.refusal = v.lost

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -129,7 +130,9 @@ type Client struct {
 	// a notification dropped. nil discards.
 	Logger *slog.Logger
 
-	eras eraMemory // of the endpoints that the sessions of this client met
+	eras      eraMemory // of the endpoints that the sessions of this client met
+	cacheOnce sync.Once
+	cache     *cache // of their results; nil before the first session
 }
 
 // Limits bound what one session takes on. A zero field means its default. An
@@ -263,6 +266,7 @@ type config struct {
 	input            *inputHandlers
 	extensions       map[string]jsontext.Value
 	eras             *eraMemory
+	cache            *cache // nil: off
 	invalid          error // what was wrong with the Client's values: nothing is sent
 	interceptors     []Interceptor
 	trace            tracer
@@ -304,6 +308,10 @@ func (c *Client) config() *config {
 	}
 	if c.HTTPClient != nil && c.HTTPClient.Timeout > 0 && c.HTTPClient.Timeout < cfg.handshakeTimeout {
 		cfg.handshakeTimeout, cfg.handshakeOption = c.HTTPClient.Timeout, clientTimeoutOption
+	}
+	if !c.NoCache {
+		c.cacheOnce.Do(func() { c.cache = newCache(cfg.limits.CacheSize) })
+		cfg.cache = c.cache
 	}
 	if c.Trace != nil {
 		cfg.trace = tracer{*c.Trace}

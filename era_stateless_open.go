@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/holdfast-mcp/mcpclient/internal/jsonrpc"
 )
 
 // maxOpenings bounds how often the first request is sent: a server may name the
@@ -56,6 +54,11 @@ func (e *statelessEra) presume(at *url.URL, generation uint64) *binding {
 // discover sends server/discover, at most once, and reads its answer into b.
 // A refusal comes back as the answer.
 func (e *statelessEra) discover(ctx context.Context, b *binding) (*answer, error) {
+	key := e.core.cacheKey(b, discoverMethod, nil)
+	if known, ok := e.core.config.cache.get(key, time.Now()); ok && b.generation == 1 { // a lost binding is opened on fresh facts
+		return nil, e.learn(b, known)
+	}
+	token := e.core.config.cache.begin(key)
 	probe, cancel := context.WithTimeoutCause(ctx, e.core.config.probeWait(ctx), errSilentProbe)
 	defer cancel()
 	c := &call{method: discoverMethod, id: e.core.nextID()}
@@ -65,7 +68,7 @@ func (e *statelessEra) discover(ctx context.Context, b *binding) (*answer, error
 	}
 	if err == nil {
 		var a *answer
-		if a, err = e.discovered(probe, b, c, r); a != nil {
+		if a, err = e.discovered(probe, b, c, r, token); a != nil {
 			return a, nil
 		}
 	}
@@ -88,7 +91,7 @@ func (c *config) probeWait(ctx context.Context) time.Duration {
 }
 
 // discovered reads the reply to the probe.
-func (e *statelessEra) discovered(ctx context.Context, b *binding, c *call, r *reply) (*answer, error) {
+func (e *statelessEra) discovered(ctx context.Context, b *binding, c *call, r *reply, token cacheToken) (*answer, error) {
 	for m, err := range r.messages {
 		switch {
 		case err != nil:
@@ -98,15 +101,19 @@ func (e *statelessEra) discovered(ctx context.Context, b *binding, c *call, r *r
 		case m.Err != nil:
 			return newErrorAnswer(m, c.id, ""), nil
 		default:
-			return nil, e.learn(b, m)
+			err := e.learn(b, m.Result)
+			if err == nil {
+				e.core.config.cache.put(token, m.Result, time.Now())
+			}
+			return nil, err
 		}
 	}
 	return nil, fail(c.unanswered(), DeliveryUnknown)
 }
 
 // learn takes over what the server says of itself.
-func (e *statelessEra) learn(b *binding, m *jsonrpc.Message) error {
-	info, versions, err := decodeDiscover(m.Result)
+func (e *statelessEra) learn(b *binding, result jsontext.Value) error {
+	info, versions, err := decodeDiscover(result)
 	if err != nil {
 		return fail(err, DeliveryAnswered)
 	}

@@ -130,6 +130,7 @@ func (c *core) lose(b *binding, why *SessionError) {
 	}
 	why = c.loss
 	c.mu.Unlock()
+	c.config.cache.dropEndpoint(b.endpoint.String())
 	c.config.logger.Info("mcpclient: session lost", "generation", b.generation, "reason", why.Reason)
 	c.trace.sessionLost(b, why)
 }

@@ -115,12 +115,13 @@ type Stats struct {
 	Losses       int64  // sessions that the server lost
 	Initializes  int64  // handshakes that the server answered, the first one included
 	StrayAnswers int64  // answers to no request that was waiting, ignored
+	CacheHits    int64  // calls answered from the cache of the Client, and not sent
 	SkippedItems int64  // list items that could not be decoded
 	Dropped      int64  // cancellations and answers to the server that were not sent: queue full
 }
 
 type counters struct {
-	calls, resends, losses, initializes, strays, skipped, dropped atomic.Int64
+	calls, resends, losses, initializes, strays, skipped, dropped, cacheHits atomic.Int64
 }
 
 // Stats returns the counts so far.
@@ -129,7 +130,7 @@ func (s *Session) Stats() Stats {
 	return Stats{
 		Generation: s.latest().generation,
 		Calls:      n.calls.Load(), Resends: n.resends.Load(), Losses: n.losses.Load(), Initializes: n.initializes.Load(),
-		StrayAnswers: n.strays.Load(), SkippedItems: n.skipped.Load(), Dropped: n.dropped.Load(),
+		CacheHits: n.cacheHits.Load(), StrayAnswers: n.strays.Load(), SkippedItems: n.skipped.Load(), Dropped: n.dropped.Load(),
 	}
 }
 
