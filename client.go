@@ -267,7 +267,7 @@ type config struct {
 	extensions       map[string]jsontext.Value
 	eras             *eraMemory
 	cache            *cache // nil: off
-	invalid          error // what was wrong with the Client's values: nothing is sent
+	invalid          error  // what was wrong with the Client's values: nothing is sent
 	interceptors     []Interceptor
 	trace            tracer
 	logger           *slog.Logger

@@ -19,6 +19,7 @@ func (s *Session) admitTool(t *Tool) error {
 // refreshTools reads the list of tools anew, past the cache: the server has
 // found the headers of a call wanting. It reports whether it got all of it.
 func (c *core) refreshTools(ctx context.Context, b *binding) bool {
+	c.config.cache.drop(b.endpoint.String(), "tools/list")
 	var cursor jsontext.Value
 	for range c.config.limits.Pages {
 		result, v := c.attempt(ctx, b, &call{method: "tools/list", raw: cursor, plain: cursor, exempt: true})
