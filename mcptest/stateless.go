@@ -221,11 +221,14 @@ func (s *Server) knows(method string) bool {
 // client does not wait for the answer any more.
 func (c *call) abandoned(ctx context.Context) {
 	s := c.server
-	if c.stateless == nil || ctx.Err() == nil || s.ctx.Err() != nil {
+	if c.stateless == nil || ctx.Err() == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed { // Close cuts the connections too
+		return
+	}
 	s.ledger.abandoned = append(s.ledger.abandoned, c.message.ID.String())
 	s.ledger.wakeLocked()
 }

@@ -57,6 +57,31 @@ func TestStatelessCancellation(t *testing.T) {
 	require.Equal(t, []string{"1"}, w.srv.Cancelled(), "nobody should send it, and it shows who does")
 }
 
+// Close ends an execution too, and nobody has cancelled it then.
+func TestCloseCancelsNothing(t *testing.T) {
+	w := stateless(t, mcptest.Streams())
+	began := make(chan struct{})
+	w.srv.AddTool(mcpclient.Tool{Name: "wait"}, func(ctx context.Context, _ *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+		close(began)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	w.live("tools/call", `{"name":"wait"}`)
+	<-began
+	w.srv.Close()
+	require.Empty(t, w.srv.Abandoned())
+}
+
+// A cursor is good for every request, whatever sessions there are beside.
+func TestStatelessCursors(t *testing.T) {
+	srv := mcptest.New(t, mcptest.DualEra(), mcptest.PageSize(1))
+	modern := statelessTo(t, srv)
+	var page struct{ NextCursor string }
+	require.NoError(t, json.Unmarshal([]byte(modern.call("tools/list", "")), &page))
+	connect(t, srv)
+	require.Contains(t, modern.call("tools/list", `{"cursor":"`+page.NextCursor+`"}`), `"name":"add"`)
+}
+
 func TestStatelessServerRequest(t *testing.T) {
 	w := stateless(t)
 	w.srv.Next(mcptest.ServerRequest("roots/list", nil))
@@ -104,14 +129,19 @@ func TestDualEra(t *testing.T) {
 	require.Equal(t, "old", old.echo("old"))
 	require.Contains(t, modern.call("server/discover", ""), `"supportedVersions":["2026-07-28","2025-11-25","2025-06-18","2025-03-26","2024-11-05"]`)
 	require.Contains(t, modern.call("tools/call", `{"name":"echo","arguments":{"text":"new"}}`), `"text":"new"`)
-	for name, header := range map[string]http.Header{
-		"by its version": {"Mcp-Protocol-Version": {"2026-07-28"}},
-		"by its method":  {"Mcp-Method": {"tools/list"}},
-		"by its _meta":   nil,
+	for name, test := range map[string]struct {
+		message string
+		header  http.Header
+		code    int
+	}{
+		"by its version": {old.message("tools/list", ""), http.Header{"Mcp-Protocol-Version": {"2026-07-28"}}, -32602},
+		"by its method":  {old.message("tools/list", ""), http.Header{"Mcp-Method": {"tools/list"}}, -32020},
+		"by its _meta":   {modern.message("tools/list", ""), nil, -32020},
+		"not at all":     {old.message("tools/list", ""), nil, -32000},
 	} {
-		r := modern.send(http.MethodPost, modern.message("tools/list", ""), header)
+		r := modern.send(http.MethodPost, test.message, test.header)
 		require.Equal(t, http.StatusBadRequest, r.status, name)
-		require.Equal(t, -32020, modern.answer(r).Error.Code, name)
+		require.Equal(t, test.code, modern.answer(r).Error.Code, name)
 	}
 	listener := modern.live("subscriptions/listen", `{"notifications":{"toolsListChanged":true}}`)
 	listener.message()
@@ -123,7 +153,7 @@ func TestDualEra(t *testing.T) {
 }
 
 func TestRedeploy(t *testing.T) {
-	srv := mcptest.New(t, mcptest.PageSize(1), mcptest.StandaloneStream())
+	srv := mcptest.New(t, mcptest.PageSize(1))
 	old := connect(t, srv)
 	srv.Redeploy(mcptest.Stateless())
 	srv.HTTPClient().CloseIdleConnections() // they were cut, which a POST may find out too late
@@ -131,6 +161,11 @@ func TestRedeploy(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, old.post(old.message("tools/list", "")).status)
 	modern := statelessTo(t, srv)
 	require.NotContains(t, modern.call("tools/list", ""), "nextCursor", "the options are those of the new deployment")
+	srv.Redeploy(mcptest.StandaloneStream())
+	srv.HTTPClient().CloseIdleConnections()
+	listening := connect(t, srv).live(http.MethodGet, "")
+	srv.Broadcast("notifications/acme", nil)
+	require.Equal(t, "notifications/acme", listening.message().Method)
 	srv.Redeploy()
 	srv.HTTPClient().CloseIdleConnections()
 	require.Equal(t, http.StatusBadRequest, modern.post("tools/list", "", nil).status)

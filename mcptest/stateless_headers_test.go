@@ -34,6 +34,7 @@ func TestStatelessParameterHeaders(t *testing.T) {
 		"wrong text":         {`{"region":"eu"}`, http.Header{"Mcp-Param-Region": {"EU"}}, code},
 		"wrong number":       {`{"limit":42}`, http.Header{"Mcp-Param-Limit": {"41"}}, code},
 		"a written fraction": {`{"limit":42}`, http.Header{"Mcp-Param-Limit": {"42.0"}}, code},
+		"leading zeros":      {`{"limit":42}`, http.Header{"Mcp-Param-Limit": {"042"}}, code},
 		"wrong truth":        {`{"dry":true}`, http.Header{"Mcp-Param-Dry": {"True"}}, code},
 		"trimmed":            {`{"region":" eu"}`, http.Header{"Mcp-Param-Region": {" eu"}}, code},
 		"null is mirrored":   {`{"region":null}`, http.Header{"Mcp-Param-Region": {"null"}}, code},

@@ -145,8 +145,8 @@ func (s *Server) left(l *listener) {
 }
 
 // Listening counts the clients that listen at the moment: the open
-// subscriptions/listen of a [Stateless] server, and the standalone streams of
-// the versions with sessions.
+// subscriptions/listen of a [Stateless] server, the standalone streams of the
+// versions with sessions, and the streams of [HTTPSSE].
 func (s *Server) Listening() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +154,7 @@ func (s *Server) Listening() int {
 }
 
 // EndListens ends every subscriptions/listen in good order: with its result.
-// The standalone streams of the versions with sessions have no such end and go on.
+// The streams of the versions with sessions have no such end and go on.
 func (s *Server) EndListens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

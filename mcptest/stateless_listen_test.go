@@ -96,6 +96,15 @@ func TestListenEndsBadly(t *testing.T) {
 }
 
 // Whoever listens in a session is counted and dropped like the others.
+func TestSessionStreamIsDropped(t *testing.T) {
+	old := openOld(t)
+	require.Equal(t, 1, old.srv.Listening())
+	old.srv.DropListens()
+	_, err := old.stream.next()
+	require.Error(t, err)
+	require.NoError(t, old.srv.Await(t.Context(), func() bool { return old.srv.Listening() == 0 && len(old.srv.Sessions()) == 0 }))
+}
+
 func TestStandaloneStreamIsDropped(t *testing.T) {
 	w := open(t, mcptest.StandaloneStream())
 	l := w.live(http.MethodGet, "")

@@ -68,6 +68,7 @@ func TestStatelessRounds(t *testing.T) {
 
 	for name, params := range map[string]string{
 		"a changed state":      `{"name":"ask"` + roots + second.RequestState[:8] + "A" + second.RequestState[9:] + `"}`,
+		"a state cut short":    `{"name":"ask"` + roots + second.RequestState[:len(second.RequestState)-1] + `"}`,
 		"an old state":         `{"name":"ask"` + roots + first.RequestState + `"}`,
 		"other arguments":      `{"name":"ask","arguments":{"a":3},"inputResponses":{"input-2":{}},"requestState":"` + second.RequestState + `"}`,
 		"another tool":         `{"name":"echo"` + roots + second.RequestState + `"}`,

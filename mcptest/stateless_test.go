@@ -121,20 +121,23 @@ func TestStatelessMessages(t *testing.T) {
 	for name, test := range map[string]struct {
 		method, body string
 		header       http.Header
-		status       int
+		status, code int
 	}{
-		"GET":            {http.MethodGet, "", nil, 405},
-		"DELETE":         {http.MethodDelete, "", nil, 405},
-		"no Accept":      {http.MethodPost, w.message("tools/list", ""), http.Header{"Accept": {"application/json"}}, 406},
-		"another type":   {http.MethodPost, w.message("tools/list", ""), http.Header{"Content-Type": {"text/plain"}}, 415},
-		"broken JSON":    {http.MethodPost, `{"jsonrpc`, header, 400},
-		"an array":       {http.MethodPost, "[" + w.message("tools/list", "") + "]", header, 400},
-		"an answer":      {http.MethodPost, `{"jsonrpc":"2.0","id":1,"result":{}}`, header, 400},
-		"a notification": {http.MethodPost, `{"jsonrpc":"2.0","method":"notifications/acme"}`, nil, 202},
-		"initialize":     {http.MethodPost, w.wire.message("initialize", initializeParams), nil, 400},
+		"GET":          {http.MethodGet, "", nil, 405, -32000},
+		"DELETE":       {http.MethodDelete, "", nil, 405, -32000},
+		"no Accept":    {http.MethodPost, w.message("tools/list", ""), http.Header{"Accept": {"application/json"}}, 406, -32000},
+		"another type": {http.MethodPost, w.message("tools/list", ""), http.Header{"Content-Type": {"text/plain"}}, 415, -32000},
+		"broken JSON":  {http.MethodPost, `{"jsonrpc`, header, 400, -32700},
+		"an array":     {http.MethodPost, "[" + w.message("tools/list", "") + "]", header, 400, -32600},
+		"an answer":    {http.MethodPost, `{"jsonrpc":"2.0","id":1,"result":{}}`, header, 400, -32600},
 	} {
 		r := w.send(test.method, test.body, test.header)
 		require.Equal(t, test.status, r.status, name+": "+r.body)
+		require.Equal(t, test.code, w.answer(r).Error.Code, name)
+		require.Nil(t, w.answer(r).ID, name)
+		require.NotContains(t, r.body, `"id"`, name)
 	}
+	require.Equal(t, http.StatusAccepted, w.send(http.MethodPost, `{"jsonrpc":"2.0","method":"notifications/acme"}`, nil).status)
+	require.Equal(t, http.StatusBadRequest, w.wire.post(w.wire.message("initialize", initializeParams)).status)
 	require.Contains(t, w.wire.post(w.wire.message("initialize", initializeParams)).body, "2026-07-28", "who does not know the version is told")
 }

@@ -96,7 +96,7 @@ func TestStatelessTask(t *testing.T) {
 	require.Equal(t, "working", view(t, string(l.message().Params)).Status)
 	require.Equal(t, ended, withType(view(t, string(l.message().Params))))
 	_, failure := w.refused("tasks/update", `{"taskId":"`+created.TaskID+answers, nil)
-	require.Equal(t, -32602, failure.Code, "no key is answered twice")
+	require.Equal(t, rpcError{Code: -32602, Message: "Invalid params: the response input-1 was given before"}, failure)
 	require.Equal(t, 1, w.srv.Executed())
 }
 
