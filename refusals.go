@@ -174,6 +174,7 @@ func saysUnknownID() []refusalWords {
 			"unknown mcp-session-id",            // 1mcp, OmniRoute
 			"session id not found",              // C# SDK, HTTP+SSE
 			"could not find session",            // Python SDK, HTTP+SSE
+			"no transport found for sessionid",  // TypeScript SDK, HTTP+SSE
 			"no active transport",               // punkpeye/mcp-proxy, HTTP+SSE and DELETE
 		)...)
 }
