@@ -41,7 +41,7 @@ func TestElicitationRules(t *testing.T) {
 		"email": {
 			`{"type":"string","format":"email"}`,
 			[]string{`"a@b.example"`, `"first.last+tag@b.example"`, `"ü@ü.example"`},
-			refusals{`"a"`: "must be of the format email", `"A <a@b.example>"`: "must be of the format email", `"<a@b.example>"`: "must be of the format email", `"a@"`: "must be of the format email", `""`: "must be of the format email"},
+			refusals{`"a"`: "must be of the format email", `"A <a@b.example>"`: "must be of the format email", `"<a@b.example>"`: "must be of the format email", `"a@b.example (A)"`: "must be of the format email", `"a@"`: "must be of the format email", `""`: "must be of the format email"},
 		},
 		"uri": {
 			`{"type":"string","format":"uri"}`,
