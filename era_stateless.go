@@ -97,9 +97,11 @@ func (e *statelessEra) header(b *binding, c *call) (http.Header, error) {
 	header[methodHeader] = []string{wireMethod(c.method)}
 	switch c.method {
 	case callToolMethod, "prompts/get", "resources/read", "tasks/get", "tasks/update", "tasks/cancel":
-		about, err := c.subject()
-		if err != nil {
-			return nil, err
+		about := &subject{Name: c.target, URI: c.target, TaskID: c.target}
+		if c.target == "" || c.method == callToolMethod && e.core.toolHeaders.has(c.target) {
+			if err := about.read(c.plain); err != nil {
+				return nil, err
+			}
 		}
 		header[nameHeader] = []string{headerValue(about.name(c.method))}
 		if c.method != callToolMethod {
@@ -114,8 +116,8 @@ func (e *statelessEra) header(b *binding, c *call) (http.Header, error) {
 	return header, nil
 }
 
-// subject is what a call is about, read from its params: those of Request are
-// the user's own.
+// subject is what a call is about. It is read from the params where the call
+// does not tell, since it came by Session.Request, or where arguments are to be mirrored.
 type subject struct {
 	Name      string         `json:"name"`
 	URI       string         `json:"uri"`
@@ -123,12 +125,11 @@ type subject struct {
 	Arguments jsontext.Value `json:"arguments"`
 }
 
-func (c *call) subject() (*subject, error) {
-	about := new(subject)
-	if c.plain == nil {
-		return about, nil
+func (s *subject) read(params jsontext.Value) error {
+	if params == nil {
+		return nil
 	}
-	return about, decode(c.plain, about)
+	return decode(params, s)
 }
 
 func (s *subject) name(method string) string {

@@ -246,6 +246,13 @@ func (h *toolHeaders) forCall(name string, arguments jsontext.Value) (http.Heade
 	return paramHeaders(params, arguments)
 }
 
+// has reports whether a tool is annotated.
+func (h *toolHeaders) has(name string) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.params[name]) > 0
+}
+
 // clear forgets all tools, as for a server that was replaced by another.
 func (h *toolHeaders) clear() {
 	h.mu.Lock()
