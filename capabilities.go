@@ -69,7 +69,7 @@ func (c *clientCapabilities) inSession() *clientCapabilities {
 
 // forCall adds what one call makes possible beyond the client's own.
 func (c *clientCapabilities) forCall(settings *callSettings) *clientCapabilities {
-	if settings.deferInput {
+	if settings.takesInput {
 		c.Elicitation = &elicitationCapability{Form: new(struct{}), URL: new(struct{})}
 	}
 	if settings.asTask {

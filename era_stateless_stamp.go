@@ -33,7 +33,7 @@ type statelessMeta struct {
 // meta is what goes into _meta. The same for most calls, it is encoded once.
 func (e *statelessEra) meta(b *binding, c *call) (jsontext.Value, error) {
 	level := e.logLevel(c)
-	if level == "" && !c.settings.deferInput && !c.settings.asTask && b.meta != nil {
+	if level == "" && !c.settings.takesInput && !c.settings.asTask && b.meta != nil {
 		return b.meta, nil
 	}
 	return encode(&statelessMeta{b.version, e.core.config.clientInfo(), e.core.config.capabilities().forCall(&c.settings), level})

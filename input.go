@@ -71,7 +71,8 @@ func (e *InputRequiredError) Unwrap() error { return e.Err }
 // the error is an *InputRequiredError again where there are none. A key without an
 // answer fails the call with DeliveryNotSent.
 func (s *Session) AnswerInput(ctx context.Context, pending *InputRequiredError, answers map[string]any, result any, options ...CallOption) error {
-	c := &call{method: pending.Method, target: pending.Target, options: options}
+	c := &call{method: pending.Method, target: pending.Target}
+	c.options = append(slices.Clip(options), func(s *callSettings) { s.takesInput = true })
 	if len(pending.Params) > 0 {
 		c.params = slices.Clone(pending.Params)
 	}

@@ -23,7 +23,8 @@ type callSettings struct {
 	minLevel   LogLevel
 	idle       time.Duration
 	idempotent bool
-	deferInput bool
+	takesInput bool // input can be given: declared for this call alone
+	deferInput bool // but not by the handlers
 	asTask     bool
 	header     http.Header
 	meta       map[string]any
@@ -79,7 +80,7 @@ func WithHeader(key, value string) CallOption {
 // [Session.AnswerInput] goes on with, now or later. It has a meaning for servers
 // without sessions alone; others ask while the call runs, and ask the handlers.
 func WithDeferredInput() CallOption {
-	return func(s *callSettings) { s.deferInput = true }
+	return func(s *callSettings) { s.takesInput, s.deferInput = true, true }
 }
 
 // WithIdempotent says that the server may execute the call twice without harm.
