@@ -76,10 +76,32 @@
 //
 // # Versions
 //
-// The package speaks the protocol versions 2025-11-25, 2025-06-18, 2025-03-26
-// and 2024-11-05 over Streamable HTTP, and uses the newest that the server
-// speaks, too; [Client.ProtocolVersion] pins one. Requests of the server other
-// than ping are answered with "method not found".
+// Connect finds out what a server speaks: first it asks for the version
+// 2026-07-28, which has no sessions, then it opens a session with the newest of
+// 2025-11-25, 2025-06-18, 2025-03-26 and 2024-11-05 that the server knows, over
+// Streamable HTTP or, where that is all there is, over the older HTTP+SSE.
+// Calls are the same everywhere. What was found is remembered for the next
+// Connect of the same [Client], and found out anew when a server has been
+// replaced by one of another kind. [Client.ProtocolVersion] pins one version.
+//
+// Without sessions there is none to lose, so the policies have no meaning. What
+// a server says of how long a list or a resource is good for is honoured by a
+// cache, which [Client.NoCache] turns off.
+//
+// # Input
+//
+// A server may want to know something before it goes on with a call.
+// [Client.Elicit] and [Client.ElicitURL] ask the user, [Client.Sample] and
+// [Client.Roots] answer for the application; servers are offered what has a
+// handler. How they ask differs between versions, the handlers do not notice.
+// Where nobody is there to answer, a call to a server without sessions ends in
+// an [*InputRequiredError], and [Session.AnswerInput] goes on with it later.
+//
+// # Notices
+//
+// [Session.Listen] ranges over what a server tells of its own accord: changed
+// lists, updated resources, log messages. It survives lost connections and
+// lost sessions, and then says that something may have been missed.
 //
 // # Testing
 //
