@@ -26,6 +26,8 @@ type description struct {
 	templateVariable       completion
 	prompt                 promptCall
 	promptArgument         completion
+	asking                 []toolCall // tools that ask the client first; want is a part of the text
+	logs                   toolCall   // logs a line on its own stream, of which want is a part; no tool: none does
 }
 
 // A transport is how a server serves. It is also what our servers are told as their argument.
@@ -91,5 +93,11 @@ func ours(name string, ports int, serves transport, locate func(installation) (i
 		templateVariable: completion{"interop://greeting/{name}", "name", "A", names},
 		prompt:           promptCall{"greet", map[string]string{"name": "Ada"}, "Please greet Ada."},
 		promptArgument:   completion{"greet", "name", "A", names},
+		asking: []toolCall{
+			{"ask", nil, "accept Ada"},
+			{"sample", nil, "hold fast"},
+			{"roots", nil, "file:///interop"},
+		},
+		logs: toolCall{"log", nil, "noted"},
 	}
 }

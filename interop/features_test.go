@@ -20,6 +20,8 @@ func (s *stage) useFeatures(ctx context.Context, t *testing.T) {
 	s.useTools(ctx, t)
 	s.useResources(ctx, t)
 	s.usePrompts(ctx, t)
+	s.beAsked(ctx, t)
+	s.hearLogs(ctx, t)
 }
 
 func (s *stage) useTools(ctx context.Context, t *testing.T) {

@@ -127,8 +127,7 @@ func raise(ctx context.Context, t *testing.T, d description, found installed, ro
 
 func (s *stage) connect(ctx context.Context, t *testing.T) {
 	t.Helper()
-	client := &mcpclient.Client{Name: "interop", Version: "1.0.0", ProtocolVersion: s.pin}
-	session, err := client.Connect(ctx, s.proxy.URL()+s.endpoint)
+	session, err := s.newClient().Connect(ctx, s.proxy.URL()+s.endpoint)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = session.Close() }) // for a scenario that broke off; otherwise it is closed already
 	s.session = session

@@ -28,10 +28,12 @@ func fastMCPStateless() description {
 	return d
 }
 
-// pythonStateless knows the handshake, but hands out no session id.
+// pythonStateless knows the handshake, but hands out no session id. So it cannot tell whom an answer of the client is for: what it
+// asks, it asks in vain.
 func pythonStateless() description {
 	d := ours("official Python SDK, newest 1.x, stateless", 13000, stateless, pythonServer("mcp-1.30", "sdk", "mcp", stateless))
 	d.version = handshake
+	d.asking = nil
 	d.probe = refusal{http.StatusBadRequest, "application/json", `"code":-32600,"message":"Bad Request: Unsupported protocol version: 2026-07-28.`}
 	return d
 }

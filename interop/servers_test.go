@@ -89,5 +89,10 @@ func everythingSet(name string, ports int, serves transport, mode string) descri
 		templateVariable: completion{"demo://resource/dynamic/text/{resourceId}", "resourceId", "7", []string{"7"}},
 		prompt:           promptCall{"args-prompt", map[string]string{"city": "Rome"}, "What's weather in Rome?"},
 		promptArgument:   completion{"completable-prompt", "department", "S", []string{"Sales", "Support"}},
+		asking: []toolCall{
+			{"trigger-elicitation-request", nil, "- Name: Ada"},
+			{"trigger-sampling-request", map[string]any{"prompt": "Say something.", "maxTokens": 10}, "hold fast"},
+			{"get-roots-list", nil, "file:///interop"},
+		},
 	}
 }

@@ -56,11 +56,12 @@ func sample(_ context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, er
 			Messages:  []mcp.SamplingMessage{{Role: mcp.RoleUser, Content: mcp.NewTextContent("Say something.")}},
 		}).ToolResult(), nil
 	}
-	said, _ := mcp.AsTextContent(reply.Content)
-	if said == nil {
-		return mcp.NewToolResultErrorf("the model said %v", reply.Content), nil
+	if said, ok := mcp.AsTextContent(reply.Content); ok {
+		return mcp.NewToolResultText(said.Text), nil
 	}
-	return mcp.NewToolResultText(said.Text), nil
+	// In the stateless design mcp-go leaves the content as it was decoded.
+	members, _ := reply.Content.(map[string]any)
+	return mcp.NewToolResultText(fmt.Sprint(members["text"])), nil
 }
 
 func roots(_ context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
