@@ -137,6 +137,9 @@ func loadVocabulary(file string) (*vocabulary, error) {
 	if len(l.forms) == 0 {
 		return nil, errors.New("it defines nothing")
 	}
+	if members, ok := document.(map[string]any); ok {
+		mend(members[l.path])
+	}
 	l.compiler.AssertFormat()
 	if err := l.compiler.AddResource(l.url, document); err != nil {
 		return nil, err

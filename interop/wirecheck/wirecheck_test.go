@@ -96,6 +96,12 @@ func TestMonitorTellsWhatTheSchemaDoesNotAllow(t *testing.T) {
 				"data: {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"roots/list\"}\r\rdata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\ndata: {\"half"},
 			{version: oldVersion, sent: `{"jsonrpc":"2.0","id":1,"result":{}}`, status: 202, contentType: "text/plain"},
 		}, []string{"client, 2025-03-26 roots/list: no ListRootsResult"}, []string{"no ProgressNotification", "no CallToolResult"}},
+		{"a number where the published schema wants an integer", []exchange{
+			{version: oldVersion, sent: call, contentType: events, received: "data: {\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"elicitation/create\"}\n\n" +
+				"data: {\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"elicitation/create\"}\n\n"},
+			{version: oldVersion, sent: `{"jsonrpc":"2.0","id":8,"result":{"action":"accept","content":{"n":3.14}}}`, status: 202, contentType: "text/plain"},
+			{version: oldVersion, sent: `{"jsonrpc":"2.0","id":9,"result":{"action":"accept","content":{"n":true}}}`, status: 202, contentType: "text/plain"},
+		}, []string{"no ElicitResult"}, nil},
 		{"an answer on another stream", []exchange{
 			{version: oldVersion, sent: call, status: 202, contentType: "text/plain"},
 			{version: oldVersion, contentType: events, received: "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n"},
