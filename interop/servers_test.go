@@ -18,6 +18,7 @@ func mcpGo() description {
 	d.probe = refusal{http.StatusBadRequest, "application/json", `"code":-32022,"message":"unsupported protocol version: \"2026-07-28\"`}
 	d.unknown = refusal{http.StatusNotFound, "text/plain; charset=utf-8", "Invalid session ID\n"}
 	d.deleted = refusal{http.StatusNotFound, "text/plain; charset=utf-8", "Session terminated\n"}
+	d.logs = toolCall{} // it sends lines on the standalone stream, if the client has opened one
 	return d
 }
 
