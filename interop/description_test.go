@@ -20,7 +20,7 @@ type description struct {
 	deleted  refusal // the same with the id of a session that has ended
 
 	echo, structured, slow toolCall
-	progress               int // notifications that slow sends on its own stream; 0: none reach a client without a standalone stream
+	progress               int // notifications that slow sends
 	count                  func(nonce string, seconds float64) toolCall
 	resource, template     text // read by URI
 	templateVariable       completion

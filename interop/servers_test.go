@@ -28,7 +28,6 @@ func pythonBefore126() description {
 	d.unknown = refusal{http.StatusBadRequest, "", "Bad Request: No valid session ID provided"}
 	d.deleted = refusal{http.StatusNotFound, "application/json",
 		`{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Not Found: Session has been terminated"}}`}
-	d.progress = 0 // this generation sends a tool's progress on the standalone stream, whoever called
 	return d
 }
 

@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/signal"
 	"time"
 
 	"github.com/holdfast-mcp/mcpclient"
@@ -29,15 +28,13 @@ const (
 const patience = 25 * time.Second
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "conformance:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func run() error {
 	if len(os.Args) != 2 {
 		return errors.New("the address of the server is missing")
 	}
@@ -53,7 +50,7 @@ func run(ctx context.Context) error {
 	monitor := schemas.Monitor(methodListSkills)
 	defer reportFaults(monitor)
 
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	session, err := newClient(monitor).Connect(ctx, os.Args[1])
 	if err != nil {

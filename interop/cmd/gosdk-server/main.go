@@ -25,11 +25,11 @@ func main() {
 	addRequests(server)
 	addTexts(server)
 	one := func(*http.Request) *mcp.Server { return server }
-	if mode := serve.Mode(); mode == "sse" {
+	if serve.Mode() == "sse" {
 		log.Fatal(serve.Loopback("/sse", mcp.NewSSEHandler(one, nil)))
-	} else {
-		log.Fatal(serve.Loopback("/mcp", mcp.NewStreamableHTTPHandler(one, &mcp.StreamableHTTPOptions{Stateless: mode == "stateless"})))
 	}
+	options := &mcp.StreamableHTTPOptions{Stateless: serve.Mode() == "stateless"}
+	log.Fatal(serve.Loopback("/mcp", mcp.NewStreamableHTTPHandler(one, options)))
 }
 
 type (
