@@ -90,6 +90,7 @@ type outcome struct {
 // the loop ends the reply.
 type reply struct {
 	refusal  *answer
+	url      *url.URL // where it came from, after redirects
 	messages iter.Seq2[*jsonrpc.Message, error]
 }
 

@@ -18,9 +18,10 @@ func (c *core) negotiate(ctx context.Context, at *url.URL, generation uint64) (*
 	switch pinned := c.config.protocolVersion; {
 	case slices.Contains(statelessVersions, pinned):
 		b, err := (&statelessEra{core: c}).open(ctx, at, generation)
-		return b, withoutEra(err)
+		return b, pinnedOnly(pinned, err)
 	case pinned != "":
-		return c.openLegacy(ctx, at, generation)
+		b, err := c.openLegacy(ctx, at, generation)
+		return b, pinnedOnly(pinned, err)
 	}
 	b, err := c.tryEras(ctx, at, generation)
 	if err == nil {
@@ -44,23 +45,17 @@ func (c *core) tryEras(ctx context.Context, at *url.URL, generation uint64) (*bi
 	}
 	stateless := &statelessEra{core: c}
 	b, probed := stateless.open(ctx, at, generation)
-	switch {
-	case probed == nil:
-		return b, nil
-	case is[*otherEraError](probed):
-	case err != nil:
-		return nil, err
-	default:
-		return nil, probed
+	if !is[*otherEraError](probed) {
+		return b, probed
 	}
 	if !known || remembered.name() != sessionEraName {
 		b, err = c.openLegacy(ctx, at, generation)
 	}
-	if is[*otherEraError](err) { // it knows no initialize: it is stateless, whatever it made of the probe
+	if is[*otherEraError](err) && !is[*VersionError](probed) { // it knows no initialize: it is stateless, whatever it made of the probe
 		return stateless.presume(at, generation), nil
 	}
 	if err != nil && ctx.Err() == nil {
-		err = bothFailed(err, withoutEra(probed))
+		err = bothFailed(withoutEra(err), withoutEra(probed))
 	}
 	return b, err
 }
@@ -85,6 +80,28 @@ func withoutEra(err error) error {
 	}
 	return err
 }
+
+// pinnedOnly is the error where one version is pinned and the other eras are not tried. A server that
+// speaks JSON-RPC does not speak that version; what else answers may be anything.
+func pinnedOnly(pinned string, err error) error {
+	unmarked := withoutEra(err)
+	if !is[*otherEraError](err) || is[*VersionError](err) || !is[*RPCError](err) {
+		return unmarked
+	}
+	version := &VersionError{Wanted: []string{pinned}, Offered: offeredVersions(err)}
+	return fail(&pinnedError{version: version, err: unwrapFailure(unmarked)}, deliveryIn(err))
+}
+
+type pinnedError struct {
+	version *VersionError
+	err     error
+}
+
+func (e *pinnedError) Error() string {
+	return "the server does not speak protocol version " + e.version.Wanted[0] + ", which Client.ProtocolVersion asks for: " + e.err.Error()
+}
+
+func (e *pinnedError) Unwrap() []error { return []error{e.version, e.err} }
 
 // The codes by which a server of the stateless era is recognised (2026-07-28,
 // "Error codes"). Those from -32000 to -32019 mean nothing across servers.
@@ -154,11 +171,14 @@ func mayBeOlder(status int) bool {
 }
 
 // bothFailed is the error of a server that speaks no era: the handshake's, and
-// the probe's where that one tells more.
+// the probe's where that one tells more. It does not if the handshake's leaves no
+// question open, if both are the same, or if the server kept silent.
 func bothFailed(err, probed error) error {
 	mine, ok := errors.AsType[*HTTPError](err)
 	first, too := errors.AsType[*HTTPError](probed)
-	if ok && too && mine.StatusCode == first.StatusCode || err.Error() == probed.Error() {
+	switch {
+	case is[*VersionError](err), is[*RedirectError](err), errors.Is(err, ErrUnauthorized),
+		ok && too && mine.StatusCode == first.StatusCode, err.Error() == probed.Error(), is[*timeoutError](probed):
 		return err
 	}
 	return fail(&bothFailedError{err: unwrapFailure(err), probed: unwrapFailure(probed)}, deliveryIn(err))

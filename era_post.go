@@ -17,7 +17,7 @@ import (
 func (c *core) post(ctx context.Context, b *binding, call *call, header http.Header, body []byte) (*httpReply, error) {
 	return c.transport.roundTrip(ctx, &httpRequest{
 		method: http.MethodPost, url: b.endpoint, header: header, body: body,
-		repeatable: repeatable(call.method), jar: b.jar, secret: b.id,
+		repeatable: repeatable(call.method) || call.method == discoverMethod, jar: b.jar, secret: b.id,
 	})
 }
 
@@ -30,7 +30,7 @@ func (c *call) replyOf(b *binding, r *httpReply, messages iter.Seq2[*jsonrpc.Mes
 		r.body.discard() // 202 by the specification; 200 and 204 are as good
 		return &reply{}
 	default:
-		return &reply{messages: messages}
+		return &reply{messages: messages, url: r.url}
 	}
 }
 

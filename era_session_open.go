@@ -35,10 +35,10 @@ func (c *core) openSession(ctx context.Context, initialize func(context.Context,
 	b, err := initialize(ctx, versions[0])
 	if offered := offeredVersions(err); len(offered) > 0 {
 		mutual := slices.IndexFunc(versions, func(v string) bool { return slices.Contains(offered, v) })
-		if mutual == 0 || is[*otherEraError](err) {
+		switch {
+		case mutual == 0, mutual < 0 && is[*otherEraError](err):
 			return nil, err // the version is not what it minds
-		}
-		if mutual < 0 {
+		case mutual < 0:
 			return nil, fail(&VersionError{Wanted: versions, Offered: offered}, DeliveryRefused)
 		}
 		b, err = initialize(ctx, versions[mutual])

@@ -3,7 +3,6 @@ package mcpclient
 import (
 	"context"
 	stdjson "encoding/json"
-	"errors"
 	"net/url"
 	"slices"
 	"time"
@@ -22,14 +21,17 @@ func (e *statelessEra) open(ctx context.Context, at *url.URL, generation uint64)
 	b := e.bind(at, generation, statelessVersions[0])
 	for try := 1; ; try++ {
 		a, err := e.discover(ctx, b)
-		switch {
-		case a == nil:
+		if a == nil {
 			return b, err
-		case !a.isModern():
+		}
+		if !a.isModern() {
 			return nil, e.refusedProbe(a)
-		case a.rpc.Code == codeUnsupportedVersion && !offersStateless(offeredVersions(a.rpc)):
-			return nil, noCommonVersion(offeredVersions(a.rpc))
-		case a.rpc.Code == codeMissingCapability || try >= maxOpenings:
+		}
+		offered, unsupported := offeredVersions(a.rpc), a.rpc.Code == codeUnsupportedVersion
+		switch {
+		case unsupported && len(offered) > 0 && !offersStateless(offered):
+			return nil, e.noCommonVersion(offered)
+		case unsupported && len(offered) == 0, a.rpc.Code == codeMissingCapability, try >= maxOpenings:
 			return nil, fail(a.rpc, DeliveryRefused)
 		}
 	}
@@ -59,7 +61,7 @@ func (e *statelessEra) discover(ctx context.Context, b *binding) (*answer, error
 		return nil, e.learn(b, known)
 	}
 	token := e.core.config.cache.begin(key)
-	probe, cancel := context.WithTimeoutCause(ctx, e.core.config.probeWait(ctx), errSilentProbe)
+	probe, cancel := e.core.config.boundProbe(ctx)
 	defer cancel()
 	c := &call{method: discoverMethod, id: e.core.nextID()}
 	r, err := e.send(probe, b, c)
@@ -68,6 +70,7 @@ func (e *statelessEra) discover(ctx context.Context, b *binding) (*answer, error
 	}
 	if err == nil {
 		var a *answer
+		b.endpoint = r.url
 		if a, err = e.discovered(probe, b, c, r, token); a != nil {
 			return a, nil
 		}
@@ -78,16 +81,18 @@ func (e *statelessEra) discover(ctx context.Context, b *binding) (*answer, error
 	return nil, e.failedProbe(err)
 }
 
-var errSilentProbe = errors.New("no answer to " + discoverMethod + " in the time that Client.ProbeTimeout allows")
-
-// probeWait is how long a server may think about the probe: a legacy one may
-// never answer. A caller in a hurry gets half of his time for what comes after.
-func (c *config) probeWait(ctx context.Context) time.Duration {
+// boundProbe bounds how long a server may think about the probe: a legacy one
+// may never answer. A caller in a hurry gets half of his time for what comes
+// after. Where nothing comes after it, it is as patient as any handshake.
+func (c *config) boundProbe(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.protocolVersion != "" {
+		return c.boundHandshake(ctx)
+	}
 	wait := min(c.probeTimeout, c.handshakeTimeout)
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(deadline)/2)
 	}
-	return wait
+	return context.WithTimeoutCause(ctx, wait, noAnswerWithin(wait, "Client.ProbeTimeout"))
 }
 
 // discovered reads the reply to the probe.
@@ -96,8 +101,10 @@ func (e *statelessEra) discovered(ctx context.Context, b *binding, c *call, r *r
 		switch {
 		case err != nil:
 			return nil, err
-		case !isAnswerTo(m, c.id):
+		case m.Method != "":
 			e.core.route(ctx, b, c, m)
+		case !isAnswerTo(m, c.id):
+			c.stray(m)
 		case m.Err != nil:
 			return newErrorAnswer(m, c.id, ""), nil
 		default:
@@ -118,7 +125,7 @@ func (e *statelessEra) learn(b *binding, result jsontext.Value) error {
 		return fail(err, DeliveryAnswered)
 	}
 	if !offersStateless(versions) {
-		return noCommonVersion(versions)
+		return e.noCommonVersion(versions)
 	}
 	info.ProtocolVersion = b.version
 	b.server = info
@@ -126,8 +133,12 @@ func (e *statelessEra) learn(b *binding, result jsontext.Value) error {
 }
 
 // noCommonVersion: a server that lists only versions with a handshake wants one.
-func noCommonVersion(offered []string) error {
-	err := fail(&VersionError{Wanted: slices.Concat(statelessVersions, sessionVersions), Offered: offered}, DeliveryRefused)
+func (e *statelessEra) noCommonVersion(offered []string) error {
+	wanted := slices.Concat(statelessVersions, sessionVersions)
+	if pinned := e.core.config.protocolVersion; pinned != "" {
+		wanted = []string{pinned}
+	}
+	err := fail(&VersionError{Wanted: wanted, Offered: offered}, DeliveryRefused)
 	if slices.ContainsFunc(offered, func(v string) bool { return slices.Contains(sessionVersions, v) }) {
 		return &otherEraError{err}
 	}
@@ -152,9 +163,10 @@ func (e *statelessEra) refusedProbe(a *answer) error {
 
 // failedProbe sorts what was no answer. A server that cannot be reached is
 // asked nothing else; one that accepts the request and then hangs up, or sends
-// something unreadable, may do better with initialize.
+// something unreadable, may do better with initialize. So may one that is slow to
+// be reached: that takes its time out of the probe's, which is short.
 func (e *statelessEra) failedProbe(err error) error {
-	if is[*RedirectError](err) || deliveryIn(err) == DeliveryNotSent {
+	if is[*RedirectError](err) || deliveryIn(err) == DeliveryNotSent && !is[*timeoutError](err) {
 		return err
 	}
 	return &otherEraError{err}
