@@ -698,8 +698,10 @@ func TestServerRequestsDuringTheHandshake(t *testing.T) {
 	require.JSONEq(t, `{}`, string(answers[0].Result))
 	require.Equal(t, "roots/list", answers[1].Method)
 	require.EqualValues(t, -32601, answers[1].Err.Code)
-	for _, r := range requestsBy(server, http.MethodPost, "") {
-		require.Equal(t, r.Method != "initialize", r.Session == session.ID(), "%s", r.Body)
+	handshake, later := handshakeOf(t, server)
+	require.Empty(t, handshake.Session)
+	for _, r := range later {
+		require.Equal(t, session.ID(), r.Session, "%s", r.Body)
 	}
 	_, err := session.CallTool(t.Context(), "echo", nil)
 	require.NoError(t, err)

@@ -31,7 +31,7 @@ type cancelPoint struct {
 	answered bool // the server has answered: the call fails with what it said
 }
 
-func cancelPoints() []cancelPoint {
+func cancelPoints() []*cancelPoint {
 	next := func(faults ...mcptest.Fault) func(*testing.T, *mcptest.Server, *mcpclient.Session) {
 		return func(_ *testing.T, server *mcptest.Server, _ *mcpclient.Session) { server.Next(faults...) }
 	}
@@ -50,7 +50,7 @@ func cancelPoints() []cancelPoint {
 	medium := mcptest.Respond(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Session not found"}}`)
 	}))
-	return []cancelPoint{
+	return []*cancelPoint{
 		{
 			name: "waiting for a place", client: mcpclient.Client{Limits: mcpclient.Limits{ConcurrentCalls: 1}},
 			setUp: func(t *testing.T, server *mcptest.Server, session *mcpclient.Session) {
@@ -262,7 +262,8 @@ func TestCancelConnect(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		require.Less(t, time.Since(start), time.Second+promptly)
 		synctest.Wait()
-		require.Len(t, server.Requests(), 1)
+		sent := server.Requests()
+		require.Equal(t, "initialize", sent[len(sent)-1].Method, "nothing is said after it")
 
 		// Nor if an application sends one of its own.
 		session := sessionOf(t, server, new(mcpclient.Client))

@@ -2,10 +2,13 @@ package mcpclient_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -33,6 +36,16 @@ func connected(t *testing.T, server *mcptest.Server, client *mcpclient.Client) *
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, session.Close()) })
 	return session
+}
+
+// handshakeOf returns the one initialize that has arrived, and all that came after it.
+func handshakeOf(t *testing.T, server *mcptest.Server) (handshake mcptest.Request, later []mcptest.Request) {
+	t.Helper()
+	sent := server.Requests()
+	at := slices.IndexFunc(sent, func(r mcptest.Request) bool { return r.Method == "initialize" })
+	require.GreaterOrEqual(t, at, 0)
+	require.Len(t, requestsBy(server, http.MethodPost, "initialize"), 1)
+	return sent[at], sent[at+1:]
 }
 
 // cannotConnect returns the error of a Connect that must fail.
@@ -91,126 +104,144 @@ func TestConnectTellsWhatIsWrongWithTheURL(t *testing.T) {
 	}
 }
 
-// What a wrong or sick URL answers to the handshake, and what the user reads. {url} stands for the endpoint.
+// What a wrong or sick URL answers to whatever it is asked, and what the user reads. {url} stands for the endpoint.
 var foundAtURL = []struct {
 	name     string
 	fault    mcptest.Fault
+	asked    int // requests: one where the answer to the first leaves no question open
 	text     string
 	delivery mcpclient.Delivery
 	is       []error
 }{
 	{
 		"a web page", mcptest.HTML(),
+		2,
 		`mcpclient: connect {url}: protocol violation: the answer is "text/html", neither JSON nor an event stream (a web page: is the URL an MCP endpoint, often /mcp?), beginning with "<!doctype html><title>Sign in</title><p>Please sign in."`,
 		mcpclient.DeliveryUnknown,
 		[]error{mcpclient.ErrProtocol},
 	},
 	{
 		"404", mcptest.Status(404, nil, "404 page not found\n"),
+		2,
 		`mcpclient: connect {url}: HTTP 404 Not Found: "404 page not found" (no MCP endpoint here: check the URL's path, often /mcp)`,
 		mcpclient.DeliveryRefused,
 		nil,
 	},
 	{
 		"405", mcptest.Status(405, nil, ""),
+		2,
 		`mcpclient: connect {url}: HTTP 405 Method Not Allowed (no MCP endpoint here: check the URL's path, often /mcp)`,
 		mcpclient.DeliveryRefused,
 		nil,
 	},
 	{
 		"401", mcptest.Status(401, http.Header{"Www-Authenticate": {"Bearer"}}, `{"error":"invalid_token"}`),
+		1,
 		`mcpclient: connect {url}: HTTP 401 Unauthorized: "{\"error\":\"invalid_token\"}" (the server wants credentials: set Client.Header)`,
 		mcpclient.DeliveryRefused,
 		[]error{mcpclient.ErrUnauthorized},
 	},
 	{
 		"403", mcptest.Status(403, nil, "no entry"),
+		1,
 		`mcpclient: connect {url}: HTTP 403 Forbidden: "no entry" (these credentials do not allow it)`,
 		mcpclient.DeliveryRefused,
 		[]error{mcpclient.ErrUnauthorized},
 	},
 	{
 		"500", mcptest.Status(500, nil, "boom\x1b[31m"),
+		2,
 		`mcpclient: connect {url}: HTTP 500 Internal Server Error: "boom\x1b[31m"`,
 		mcpclient.DeliveryUnknown,
 		nil,
 	},
 	{
 		"502", mcptest.Status(502, nil, ""),
+		1,
 		`mcpclient: connect {url}: HTTP 502 Bad Gateway (a gateway did not reach the server)`,
 		mcpclient.DeliveryUnknown,
 		nil,
 	},
 	{
 		"503 without Retry-After", mcptest.Status(503, nil, "down for maintenance"),
+		1,
 		`mcpclient: connect {url}: HTTP 503 Service Unavailable: "down for maintenance" (try again later)`,
 		mcpclient.DeliveryUnknown,
 		nil,
 	},
 	{
 		"429 without Retry-After", mcptest.Status(429, nil, ""),
+		1,
 		`mcpclient: connect {url}: HTTP 429 Too Many Requests (try again later)`,
 		mcpclient.DeliveryRefused,
 		nil,
 	},
 	{
 		"JSON that is no JSON", mcptest.Status(200, http.Header{"Content-Type": {"application/json"}}, "{'a':1}"),
+		2,
 		`mcpclient: connect {url}: protocol violation: the reply is not a JSON-RPC message: invalid JSON-RPC message: invalid character '\'' at start of value at byte 1`,
 		mcpclient.DeliveryUnknown,
 		[]error{mcpclient.ErrProtocol},
 	},
 	{
 		"JSON of another kind", mcptest.Status(200, http.Header{"Content-Type": {"application/json"}}, `{"status":"ok"}`),
+		2,
 		`mcpclient: connect {url}: protocol violation: the reply ended without an answer`,
 		mcpclient.DeliveryUnknown,
 		[]error{mcpclient.ErrProtocol},
 	},
 	{
 		"an empty 200", mcptest.EmptyOK(),
+		2,
 		`mcpclient: connect {url}: protocol violation: HTTP 200 with an empty body: accepted, but not answered`,
 		mcpclient.DeliveryUnknown,
 		[]error{mcpclient.ErrProtocol},
 	},
 	{
 		"202", mcptest.Accepted(),
+		2,
 		`mcpclient: connect {url}: protocol violation: HTTP 202 with an empty body: accepted, but not answered`,
 		mcpclient.DeliveryUnknown,
 		[]error{mcpclient.ErrProtocol},
 	},
 	{
-		"a wrong id", mcptest.WrongID(),
+		"a wrong id", mcptest.Combine(mcptest.WrongID(), mcptest.ResultAnswer(struct{}{})),
+		2,
 		`mcpclient: connect {url}: protocol violation: the reply carries an answer to another request and none to this one`,
 		mcpclient.DeliveryUnknown,
 		[]error{mcpclient.ErrProtocol},
 	},
 	{
-		"a stream without the answer", mcptest.NoAnswer(),
+		"a stream without the answer", mcptest.Combine(mcptest.NoAnswer(), mcptest.ResultAnswer(struct{}{})),
+		2,
 		`mcpclient: connect {url}: protocol violation: the reply ended without an answer`,
 		mcpclient.DeliveryUnknown,
 		[]error{mcpclient.ErrProtocol},
 	},
 	{
-		"a result of another form", mcptest.Rewrite(func([]byte) []byte { return []byte(`{"jsonrpc":"2.0","id":1,"result":[]}`) }),
+		"a result of another form", mcptest.Combine(answeringAll(`[]`), mcptest.ResultAnswer(struct{}{})),
+		2,
 		`mcpclient: connect {url}: protocol violation: the result does not have the form its method asks for: a JSON array at its top`,
 		mcpclient.DeliveryAnswered,
 		[]error{mcpclient.ErrProtocol},
 	},
 	{
-		"a JSON-RPC error", mcptest.Rewrite(func([]byte) []byte {
-			return []byte(`{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"database is down"}}`)
-		}),
+		"a JSON-RPC error", mcptest.ErrorAnswer(0, &mcpclient.RPCError{Code: -32603, Message: "database is down"}),
+		2,
 		`mcpclient: connect {url}: JSON-RPC error -32603: "database is down"`,
 		mcpclient.DeliveryAnswered,
 		nil,
 	},
 	{
 		"a redirect to another origin", mcptest.Redirect(307, "https://login.example/?session=s3cr3t"),
+		1,
 		`mcpclient: connect {url}: HTTP 307 redirects to "https://login.example/", which is not followed: use that URL if you trust it`,
 		mcpclient.DeliveryRefused,
 		nil,
 	},
 	{
 		"a cut connection", mcptest.DropBefore(),
+		2,
 		`mcpclient: connect {url}: network: EOF`,
 		mcpclient.DeliveryUnknown,
 		nil,
@@ -221,7 +252,7 @@ func TestConnectTellsWhatItFound(t *testing.T) {
 	for _, tt := range foundAtURL {
 		t.Run(tt.name, func(t *testing.T) {
 			server := mcptest.New(t, mcptest.InMemory())
-			server.Next(opening(tt.fault))
+			server.Always(tt.fault)
 			failed := cannotConnect(t, &mcpclient.Client{HTTPClient: server.HTTPClient()}, server.URL())
 			require.Equal(t, strings.ReplaceAll(tt.text, "{url}", server.URL()), failed.Error())
 			require.Equal(t, tt.delivery, failed.Delivery)
@@ -232,8 +263,7 @@ func TestConnectTellsWhatItFound(t *testing.T) {
 			require.Equal(t, server.URL(), failed.Target)
 			require.Equal(t, 1, failed.Attempts)
 			require.Zero(t, failed.Generation)
-			require.Empty(t, server.Unused())
-			require.Len(t, server.Requests(), 1, "a failed handshake sends nothing more")
+			require.Len(t, requestsBy(server, http.MethodPost, ""), tt.asked, "a failed handshake sends nothing more")
 		})
 	}
 }
@@ -293,7 +323,7 @@ func TestConnectDoesNotWaitInVain(t *testing.T) {
 				if value == "+1h" {
 					value = time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
 				}
-				server.Always(opening(mcptest.Status(503, http.Header{"Retry-After": {value}}, "busy")))
+				server.Always(mcptest.Status(503, http.Header{"Retry-After": {value}}, "busy"))
 				ctx := t.Context()
 				if tt.deadline > 0 {
 					deadline, cancel := context.WithTimeout(ctx, tt.deadline)
@@ -331,11 +361,11 @@ func TestConnectToASilentServer(t *testing.T) {
 	t.Run("HandshakeTimeout", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			server := mcptest.New(t, mcptest.InMemory())
-			server.Next(opening(mcptest.Hang()))
+			server.Always(mcptest.Hang())
 			start := time.Now()
-			client := &mcpclient.Client{HTTPClient: server.HTTPClient(), HandshakeTimeout: 5 * time.Second}
+			client := &mcpclient.Client{HTTPClient: server.HTTPClient(), ProbeTimeout: 2 * time.Second, HandshakeTimeout: 5 * time.Second}
 			failed := cannotConnect(t, client, server.URL())
-			require.Equal(t, 5*time.Second, time.Since(start))
+			require.Equal(t, 7*time.Second, time.Since(start))
 			require.Equal(t, "mcpclient: connect "+server.URL()+": network: no answer within 5s (Client.HandshakeTimeout): is this an MCP endpoint, and is it up?", failed.Error())
 			timeout := asCause[net.Error](t, asCause[*mcpclient.NetworkError](t, failed))
 			require.True(t, timeout.Timeout())
@@ -446,10 +476,10 @@ func TestSessionID(t *testing.T) {
 			session := connected(t, server, new(mcpclient.Client))
 			require.Equal(t, id, session.ID())
 			require.NoError(t, session.Ping(t.Context()))
-			requests := server.Requests()
-			require.Empty(t, requests[0].Session, "the handshake carries no id")
-			for _, later := range requests[1:] {
-				require.Equal(t, id, later.Session, later.Method)
+			handshake, later := handshakeOf(t, server)
+			require.Empty(t, handshake.Session, "the handshake carries no id")
+			for _, r := range later {
+				require.Equal(t, id, r.Session, r.Method)
 			}
 		})
 	}
@@ -467,7 +497,7 @@ func TestSessionID(t *testing.T) {
 	}
 	t.Run("not even a header", func(t *testing.T) {
 		server := mcptest.New(t, mcptest.InMemory(), mcptest.WithoutSessions())
-		server.Next(opening(mcptest.SetHeader("Mcp-Session-Id", "s3cr3t\x7f"))) // net/http refuses it, and would print it
+		server.Always(mcptest.SetHeader("Mcp-Session-Id", "s3cr3t\x7f")) // net/http refuses it, and would print it
 		failed := cannotConnect(t, &mcpclient.Client{HTTPClient: server.HTTPClient()}, server.URL())
 		require.Equal(t, "mcpclient: connect "+server.URL()+": protocol violation: the answer has a malformed HTTP header", failed.Error())
 	})
@@ -517,11 +547,11 @@ func TestVersionNegotiation(t *testing.T) {
 			session := connected(t, server, new(mcpclient.Client))
 			require.Equal(t, version, session.Server().ProtocolVersion)
 			require.NoError(t, session.Ping(t.Context()))
-			requests := server.Requests()
-			require.Contains(t, string(requests[0].Body), `"protocolVersion":"2025-11-25"`)
-			require.Empty(t, requests[0].Header.Get("Mcp-Protocol-Version"), "nothing is negotiated yet")
-			for _, later := range requests[1:] {
-				require.Equal(t, version, later.Header.Get("Mcp-Protocol-Version"), later.Method)
+			handshake, later := handshakeOf(t, server)
+			require.Contains(t, string(handshake.Body), `"protocolVersion":"2025-11-25"`)
+			require.Empty(t, handshake.Header.Get("Mcp-Protocol-Version"), "nothing is negotiated yet")
+			for _, r := range later {
+				require.Equal(t, version, r.Header.Get("Mcp-Protocol-Version"), r.Method)
 			}
 		})
 		t.Run("the client pins "+version, func(t *testing.T) {
@@ -556,12 +586,17 @@ func TestVersionNegotiation(t *testing.T) {
 
 // Some servers answer an unknown version with an error that lists theirs, instead of offering one.
 func TestVersionNegotiationByError(t *testing.T) {
-	refusal := func(status int, id, supported string) mcptest.Fault {
-		return opening(mcptest.Status(status, http.Header{"Content-Type": {"application/json"}},
-			`{"jsonrpc":"2.0","id":`+id+`,"error":{"code":-32602,"message":"Unsupported protocol version","data":{"supported":`+supported+`,"requested":"2025-11-25"}}}`))
+	refusal := func(status int, supported string) mcptest.Fault {
+		return opening(mcptest.ErrorAnswer(status, &mcpclient.RPCError{
+			Code: -32602, Message: "Unsupported protocol version", Data: json.RawMessage(`{"supported":` + supported + `,"requested":"2025-11-25"}`),
+		}))
 	}
+	withoutID := mcptest.Rewrite(func(answer []byte) []byte {
+		return regexp.MustCompile(`"id":\d+`).ReplaceAll(answer, []byte(`"id":null`))
+	})
 	for name, fault := range map[string]mcptest.Fault{
-		"200": refusal(200, "1", `["2024-11-05","2025-03-26"]`), "400": refusal(400, "1", `["2025-03-26"]`), "400 without id": refusal(400, "null", `["1999-01-01","2025-03-26"]`),
+		"200": refusal(200, `["2024-11-05","2025-03-26"]`), "400": refusal(400, `["2025-03-26"]`),
+		"400 without id": opening(mcptest.Combine(withoutID, refusal(400, `["1999-01-01","2025-03-26"]`))),
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := mcptest.New(t, mcptest.InMemory())
@@ -572,17 +607,17 @@ func TestVersionNegotiationByError(t *testing.T) {
 	}
 	t.Run("none in common", func(t *testing.T) {
 		server := mcptest.New(t, mcptest.InMemory())
-		server.Always(refusal(400, "1", `["1999-01-01"]`))
+		server.Always(refusal(400, `["1999-01-01"]`))
 		failed := cannotConnect(t, &mcpclient.Client{HTTPClient: server.HTTPClient()}, server.URL())
 		require.Equal(t, []string{"1999-01-01"}, asCause[*mcpclient.VersionError](t, failed).Offered)
-		require.Len(t, server.Requests(), 1)
+		require.Len(t, requestsBy(server, http.MethodPost, "initialize"), 1)
 	})
 	t.Run("the one that was refused", func(t *testing.T) {
 		server := mcptest.New(t, mcptest.InMemory())
-		server.Always(refusal(400, "1", `["2025-11-25"]`))
+		server.Always(refusal(400, `["2025-11-25"]`))
 		failed := cannotConnect(t, &mcpclient.Client{HTTPClient: server.HTTPClient()}, server.URL())
 		require.EqualValues(t, -32602, asCause[*mcpclient.RPCError](t, failed).Code, "no version is missing; something else is")
-		require.Len(t, server.Requests(), 1)
+		require.Len(t, requestsBy(server, http.MethodPost, "initialize"), 1)
 	})
 }
 
@@ -724,15 +759,16 @@ func TestHeadersOfTheLibraryCannotBeOverridden(t *testing.T) {
 	require.NoError(t, session.Ping(t.Context(), options...))
 	require.NoError(t, session.Ping(t.Context()))
 	id := session.ID()
+	requests := server.Requests()
+	require.Equal(t, "initialize", requests[1].Method, "behind the probe")
 	t.Run("nor can the headers of a new session be changed by now", func(t *testing.T) {
 		require.NoError(t, session.Reinitialize(t.Context()))
-		reopened := server.Requests()[4]
+		reopened := server.Requests()[len(requests)]
 		require.Equal(t, "initialize", reopened.Method)
 		require.Equal(t, []string{"1", "2"}, reopened.Header["X-Two"])
 		require.Equal(t, []string{"k"}, reopened.Header["X-Api-Key"])
 		require.NotContains(t, reopened.Header, "X-New")
 	})
-	requests := server.Requests()[:4]
 	require.NoError(t, session.Close())
 	for i, r := range requests {
 		what := r.HTTPMethod + " " + r.Method
@@ -745,13 +781,13 @@ func TestHeadersOfTheLibraryCannotBeOverridden(t *testing.T) {
 		if r.HTTPMethod == http.MethodPost {
 			require.Equal(t, []string{"application/json"}, r.Header["Content-Type"], what)
 		}
-		if i > 0 {
+		if i > 1 {
 			require.Equal(t, []string{id}, r.Header["Mcp-Session-Id"], what)
 			require.Equal(t, []string{"2025-11-25"}, r.Header["Mcp-Protocol-Version"], what)
 		}
 	}
-	require.Equal(t, []string{"of the call"}, requests[2].Header["X-Api-Key"])
-	require.Equal(t, []string{"c"}, requests[2].Header["X-Call"])
-	require.Equal(t, []string{"k"}, requests[3].Header["X-Api-Key"], "the option was for one call, and the map was cloned")
-	require.NotContains(t, requests[3].Header, "X-Call")
+	require.Equal(t, []string{"of the call"}, requests[3].Header["X-Api-Key"])
+	require.Equal(t, []string{"c"}, requests[3].Header["X-Call"])
+	require.Equal(t, []string{"k"}, requests[4].Header["X-Api-Key"], "the option was for one call, and the map was cloned")
+	require.NotContains(t, requests[4].Header, "X-Call")
 }

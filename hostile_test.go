@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -81,9 +82,13 @@ const (
 // filled repeats piece until there are n bytes.
 func filled(n int, piece string) string { return strings.Repeat(piece, n/len(piece)) }
 
-// resultOf is an answer to the first call of a session, whose result has the given members. Its id is that of the request,
-// since the handshake takes the first.
-func resultOf(members string) string { return `{"jsonrpc":"2.0","id":2,"result":{` + members + `}}` }
+// firstCall is the id of a session's first call: the probe and the handshake take those before it.
+const firstCall = "3"
+
+// resultOf is an answer to the first call of a session, whose result has the given members.
+func resultOf(members string) string {
+	return `{"jsonrpc":"2.0","id":` + firstCall + `,"result":{` + members + `}}`
+}
 
 // uniqueNames is the inside of an object with members of nothing but a name, n bytes long.
 func uniqueNames(n int) string {
@@ -154,7 +159,7 @@ func TestHostileAnswers(t *testing.T) {
 		}, protocol, "id of more than 4096 bytes"},
 		{"depth bomb", func() mcptest.Fault { return mcptest.DepthBomb(2_000_000) }, limit, "the nesting of the reply is over the limit of 10000"},
 		{"depth bomb in an event", func() mcptest.Fault {
-			return mcptest.Respond(canned(asStream, `data: {"id":2,"result":`+filled(almost, "[")+"\n\n"))
+			return mcptest.Respond(canned(asStream, `data: {"id":`+firstCall+`,"result":`+filled(almost, "[")+"\n\n"))
 		}, limit, "the nesting of an event of the reply"},
 		{"depth bomb of objects", func() mcptest.Fault { return mcptest.Respond(canned(asJSON, filled(almost, `{"":`))) }, limit, "the nesting of the reply"},
 		{"huge batch", func() mcptest.Fault { return mcptest.Respond(canned(asJSON, "["+filled(8<<20, "{},")+"{}]")) }, limit, "the number of messages in the reply is over the limit of 10000"},
@@ -191,7 +196,7 @@ func TestHostileAnswers(t *testing.T) {
 			}))
 		}, new(*mcpclient.HTTPError), "HTTP 502"},
 		{"huge error message", func() mcptest.Fault {
-			return mcptest.Respond(canned(asJSON, `{"id":2,"error":{"code":1,"message":"`+filled(almost-200, "x")+`"}}`))
+			return mcptest.Respond(canned(asJSON, `{"id":`+firstCall+`,"error":{"code":1,"message":"`+filled(almost-200, "x")+`"}}`))
 		}, new(*mcpclient.RPCError), "JSON-RPC error 1"},
 		{"huge page of the wrong type", func() mcptest.Fault { return endlessly("text/html", "", filled(block, "x")) }, protocol, "a web page"},
 		{"huge header", func() mcptest.Fault { return mcptest.SetHeader("X-Huge", filled(1<<20, "x")) }, limit, "the response header (Limits.ResponseHeader) is over the limit of 65536"},
@@ -212,7 +217,7 @@ func TestHostileFloods(t *testing.T) {
 		{"a depth bomb in a stream held open", func() mcptest.Fault {
 			return mcptest.Respond(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", asStream)
-				_, _ = io.WriteString(w, `data: {"id":2,"result":`+filled(20_000, "[")+"\n\n")
+				_, _ = io.WriteString(w, `data: {"id":`+firstCall+`,"result":`+filled(20_000, "[")+"\n\n")
 				_ = http.NewResponseController(w).Flush()
 				<-r.Context().Done()
 			}))
@@ -257,7 +262,7 @@ func TestHostileLists(t *testing.T) {
 		_, err := mcpclient.Collect(session.Tools(t.Context()))
 		asCause[*mcpclient.ProtocolError](t, err)
 		require.ErrorContains(t, err, "repeats a cursor")
-		require.Len(t, server.Requests(), 4, "two pages")
+		require.Len(t, requestsBy(server, http.MethodPost, "tools/list"), 2, "two pages")
 	})
 	t.Run("pages of giant names", func(t *testing.T) {
 		server := mcptest.New(t, mcptest.History(1))
@@ -298,7 +303,7 @@ func giantPages() mcptest.Fault {
 	return mcptest.Respond(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", asJSON)
 		n := page.Add(1)
-		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%d,"result":{"tools":[{"name":"%d%s"}],"nextCursor":"%d"}}`, n+1, n, name, n)
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%d,"result":{"tools":[{"name":"%d%s"}],"nextCursor":"%d"}}`, n+2, n, name, n) // the first page is the first call
 	})).On("tools/list")
 }
 
@@ -450,13 +455,11 @@ func TestRedirects(t *testing.T) {
 					require.NoError(t, err)
 					require.NoError(t, session.Close())
 					var last mcptest.Request
-					for i, r := range server.Requests() {
+					for _, r := range server.Requests() {
 						require.Equal(t, []string{"Bearer s3cr3t"}, r.Header["Authorization"])
-						if i < 4 {
-							require.Equal(t, "initialize", r.Method, "with its body each time")
-						}
 						last = r
 					}
+					require.Len(t, requestsBy(server, http.MethodPost, "initialize"), 4, "with its body each time")
 					require.Equal(t, http.MethodDelete, last.HTTPMethod)
 					require.Equal(t, "/mcp", last.Path)
 					require.Equal(t, 1, server.Executed())
@@ -469,7 +472,10 @@ func TestRedirects(t *testing.T) {
 				require.NoError(t, err)
 				require.NoError(t, session.Ping(t.Context()))
 				require.NoError(t, session.Close())
-				for _, r := range server.Requests()[1:] {
+				sent := server.Requests()
+				led := slices.IndexFunc(sent, func(r mcptest.Request) bool { return r.Path == "/mcp/" })
+				require.Equal(t, "initialize", sent[led].Method)
+				for _, r := range sent[led:] {
 					require.Equal(t, "/mcp/", r.Path, r.Method)
 				}
 			})

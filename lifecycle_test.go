@@ -287,6 +287,7 @@ func TestReinitializeReadySession(t *testing.T) {
 		const callers = 20
 		stage := newLossStage(t, nil, mcptest.InMemory())
 		old := stage.session.ID()
+		opening := len(stage.server.Requests())
 		stage.server.Next(mcptest.Slow(time.Second).On("initialize"))
 		errs := make(chan error, callers)
 		for range callers {
@@ -307,7 +308,7 @@ func TestReinitializeReadySession(t *testing.T) {
 		require.Equal(t, mcpclient.Stats{Generation: 2, Calls: 1, Initializes: 2}, stage.session.Stats())
 
 		var order []string
-		for _, r := range stage.server.Requests()[2:] {
+		for _, r := range stage.server.Requests()[opening:] {
 			order = append(order, r.HTTPMethod+" "+r.Method)
 			if r.HTTPMethod == http.MethodDelete {
 				require.Equal(t, old, r.Session)
