@@ -177,7 +177,7 @@ type discoverResult struct {
 	Versions     []string                      `json:"supportedVersions"`
 	Capabilities ServerCapabilities            `json:"capabilities"`
 	Instructions string                        `json:"instructions"`
-	ServerInfo   implementation                `json:"serverInfo"` // as early servers sent it
+	ServerInfo   jsontext.Value                `json:"serverInfo"` // as early servers sent it
 	Meta         Meta                          `json:"_meta"`
 	Rest         map[string]stdjson.RawMessage `json:",embed"`
 }
@@ -192,10 +192,7 @@ func decodeDiscover(raw jsontext.Value) (*ServerInfo, []string, error) {
 	if len(result.Versions) == 0 {
 		return nil, nil, &ProtocolError{Reason: "the answer to " + discoverMethod + " names no protocol version"}
 	}
-	about := result.ServerInfo
-	if own, ok := result.Meta[metaServerInfo]; ok {
-		_ = decode(own, &about) // unverified decoration: a malformed one costs nothing
-	}
+	about := describedBy(jsontext.Value(result.Meta[metaServerInfo]), result.ServerInfo)
 	for _, known := range []string{"ttlMs", "cacheScope", "resultType"} {
 		delete(result.Rest, known)
 	}
@@ -205,4 +202,16 @@ func decodeDiscover(raw jsontext.Value) (*ServerInfo, []string, error) {
 		Capabilities: result.Capabilities, Instructions: result.Instructions,
 		Meta: result.Meta, ResultExtra: result.Rest,
 	}, result.Versions, nil
+}
+
+// describedBy returns the first that is a description. They are unverified
+// decoration: one that is malformed costs nothing.
+func describedBy(candidates ...jsontext.Value) implementation {
+	for _, raw := range candidates {
+		about := implementation{}
+		if raw.Kind() == '{' && decode(raw, &about) == nil {
+			return about
+		}
+	}
+	return implementation{}
 }
