@@ -129,12 +129,18 @@ func (a *answer) refusedOpening() error {
 	return err
 }
 
-// changedEra tells whether an answer to a call on a session, one that is no
-// refusal of it, is how a server answers that has been replaced by one of the
-// stateless era: it misses what every request has to carry there.
-func changedEra(a *answer) (row string, v Verdict) {
+// changedEraMeans is the sentence for the user where the server gives none.
+const changedEraMeans = "the server has been replaced by one that works differently"
+
+// changedEra tells whether an answer to a call on b, one that is no refusal of
+// its session, is how a server answers that has been replaced: by one of the
+// stateless era, which misses what every request has to carry there, or, where
+// there were no session ids, by one that wants them.
+func changedEra(b *binding, a *answer) (row string, v Verdict) {
 	const reserved = "io.modelcontextprotocol/"
 	switch {
+	case b.id == "" && a.status == http.StatusBadRequest && a.wantsSession():
+		return "E4", VerdictVerify
 	case a.isModern(), a.status == http.StatusBadRequest && a.rpc != nil && a.rpc.Code == codeInvalidParams && strings.Contains(a.rpc.Message, reserved):
 		return "E1", VerdictVerify
 	default:

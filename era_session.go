@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"maps"
@@ -73,7 +74,7 @@ func (e *sessionEra) judge(b *binding, c *call, a *answer) verdict {
 	v := verdict{session: r.Verdict}
 	v.delivery, v.err = a.ordinary()
 	if v.session == VerdictAlive && c.method != openingMethod {
-		r.Row, v.session = changedEra(a)
+		r.Row, v.session = changedEra(b, a)
 	}
 	if v.session != VerdictAlive {
 		v.lost = e.core.lostBy(a, r.Row, v.err)
@@ -85,9 +86,7 @@ func (e *sessionEra) judge(b *binding, c *call, a *answer) verdict {
 func (c *core) lostBy(a *answer, row string, cause error) *SessionError {
 	lost := &SessionError{StatusCode: a.status, Reason: a.serverWords(), Signal: row, Err: cause}
 	lost.final = c.config.policy == ReinitializeNever
-	if lost.Reason == "" {
-		lost.Reason = refusalMeans(row)
-	}
+	lost.Reason = cmp.Or(lost.Reason, refusalMeans(row), changedEraMeans)
 	return lost
 }
 

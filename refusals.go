@@ -202,6 +202,12 @@ func saysNotInitialized() []refusalWords {
 	return textHas("server not initialized", "session not initialized") // TypeScript SDK, anubis; Swift SDK
 }
 
+// wantsSession: a server with sessions answers so to a request without one.
+func (a *answer) wantsSession() bool {
+	text := refusalText(&Refusal{Body: a.body, RPC: a.rpc})
+	return slices.ContainsFunc(append(saysMissingID(), saysNotInitialized()...), func(w refusalWords) bool { return w.in(text) })
+}
+
 // saysStateless: the server was deployed again, now without sessions (C# SDK).
 func saysStateless() []refusalWords { return textHas("not supported in stateless mode") }
 
