@@ -150,6 +150,7 @@ func TestCachePut(t *testing.T) {
 // TestCacheOff: without room there is no cache, and nobody has to ask whether there is one.
 func TestCacheOff(t *testing.T) {
 	cache := mcpclient.NewCache(0)
+	require.True(t, cache.Off())
 	key := listKey("tools/list")
 	put := cache.Begin(key)
 	cache.Drop(key.Endpoint, key.Method)
@@ -182,11 +183,16 @@ func TestCacheRoom(t *testing.T) {
 	require.Equal(t, 5, entries)
 	require.LessOrEqual(t, said, int64(20_000))
 
-	for i := range 1000 { // keys weigh too
+	for i := range 100 { // what surrounds a result weighs too
 		store(cache, readKey(fmt.Sprint("x://small/", i)), "")
 	}
 	_, _, entries = cache.Size()
 	require.Less(t, entries, 40)
+	for i := range 100 { // and so does a key
+		store(cache, readKey(fmt.Sprint("x://", i, content)), "")
+	}
+	_, _, entries = cache.Size()
+	require.Less(t, entries, 6)
 }
 
 // TestCacheDrop: a change notice ends what it is about and nothing else.

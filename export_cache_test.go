@@ -24,6 +24,9 @@ func (k CacheKey) key() cacheKey {
 
 func NewCache(maxBytes int64) Cache { return Cache{newCache(maxBytes)} }
 
+// Off tells a cache that costs nothing.
+func (c Cache) Off() bool { return c.cache == nil }
+
 // Get returns "" for what is not there.
 func (c Cache) Get(key CacheKey, now time.Time) string {
 	result, ok := c.cache.get(key.key(), now)
