@@ -86,9 +86,10 @@ func (c *cache) get(key cacheKey, now time.Time) (jsontext.Value, bool) {
 
 // cacheToken remembers when an exchange began. The zero value stores nothing.
 type cacheToken struct {
-	key   cacheKey
-	drops uint64
-	valid bool
+	key        cacheKey
+	drops      uint64
+	generation uint64 // of the binding that the key was made for; the caller's own
+	valid      bool
 }
 
 // begin is called before a request is sent whose result is to be stored: that result may be older than a change notice which

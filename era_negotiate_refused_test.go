@@ -64,7 +64,7 @@ func TestProbeRefused(t *testing.T) {
 					require.ErrorIs(t, failed, mcpclient.ErrUnauthorized)
 				}
 				require.Equal(t, []string{"server/discover"}, methodsSent(server, 0))
-				require.Equal(t, "server/discover", opens(t, client, server, era)[0])
+				require.Equal(t, "server/discover", opensEra(t, client, server, era)[0])
 			})
 		}
 	}
@@ -77,7 +77,7 @@ func TestProbeOfABusyServer(t *testing.T) {
 		server.Next(probe(mcptest.Status(503, http.Header{"Retry-After": {"7"}}, "").Times(2)))
 		client := &mcpclient.Client{HTTPClient: server.HTTPClient()}
 		start := time.Now()
-		sent := opens(t, client, server, newestHandmade)
+		sent := opensEra(t, client, server, newestHandmade)
 		require.Equal(t, []string{"server/discover", "server/discover", "server/discover", "initialize", "notifications/initialized"}, sent)
 		require.Equal(t, 14*time.Second, time.Since(start))
 	})
@@ -90,7 +90,7 @@ func TestBusyServerBehindTheProbe(t *testing.T) {
 		server.Next(opening(mcptest.Status(429, http.Header{"Retry-After": {"7"}}, "")))
 		client := &mcpclient.Client{HTTPClient: server.HTTPClient()}
 		start := time.Now()
-		sent := opens(t, client, server, newestHandmade)
+		sent := opensEra(t, client, server, newestHandmade)
 		require.Equal(t, []string{"server/discover", "initialize", "server/discover", "initialize", "notifications/initialized"}, sent)
 		require.Equal(t, 7*time.Second, time.Since(start))
 	})
@@ -129,7 +129,7 @@ func TestProbeRedirected(t *testing.T) {
 			server := mcptest.New(t, append(options, mcptest.InMemory())...)
 			client := &mcpclient.Client{HTTPClient: server.HTTPClient()}
 			server.Always(mcptest.Redirect(308, "/mcp/").When(func(r mcptest.Request) bool { return r.Path == "/mcp" }))
-			opens(t, client, server, name)
+			opensEra(t, client, server, name)
 			for _, r := range server.Requests() {
 				if r.Method != "server/discover" && r.Method != "initialize" {
 					require.Equal(t, "/mcp/", r.Path, "%s stays where the first request was led", r.Method)
@@ -146,7 +146,7 @@ func TestProbeRedirected(t *testing.T) {
 			require.Equal(t, location, asCause[*mcpclient.RedirectError](t, failed).Location)
 			require.NotContains(t, failed.Error(), "s3cr3t")
 			require.Equal(t, []string{"server/discover"}, methodsSent(server, 0))
-			opens(t, client, server, newestHandmade)
+			opensEra(t, client, server, newestHandmade)
 		})
 	}
 }

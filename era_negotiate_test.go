@@ -43,8 +43,8 @@ func countOf(server *mcptest.Server, method string) int {
 	return len(requestsBy(server, http.MethodPost, method))
 }
 
-// opens connects, makes one call, closes, and returns what arrived before the call.
-func opens(t *testing.T, client *mcpclient.Client, server *mcptest.Server, version string) []string {
+// opensEra connects, makes one call, closes, and returns what arrived before the call.
+func opensEra(t *testing.T, client *mcpclient.Client, server *mcptest.Server, version string) []string {
 	t.Helper()
 	before := len(server.Requests())
 	session, err := client.Connect(t.Context(), server.URL())
@@ -103,7 +103,7 @@ func legacyAnswers() map[string]mcptest.Fault {
 		"the reserved codes, not as such": mcptest.Status(400, http.Header{"Content-Type": {"application/json"}}, `{"code":-32022,"message":"no"}`),
 	}
 	for _, code := range []int64{-32700, -32600, -32601, -32602, -32603, -32000, -32001} {
-		text := http.StatusText(400) + ": no"
+		text := http.StatusText(http.StatusBadRequest) + ": no"
 		answers["400 with "+codeName(code)] = refusing(400, code, text)
 		answers["200 with "+codeName(code)] = refusing(200, code, text)
 	}
@@ -127,11 +127,11 @@ func TestProbeOfALegacyServer(t *testing.T) {
 				server.Always(probe(answer))
 				client := &mcpclient.Client{HTTPClient: server.HTTPClient(), MaxMessageSize: 64 << 10}
 				start := time.Now()
-				require.Equal(t, append([]string{"server/discover"}, handshake...), opens(t, client, server, newestHandmade))
+				require.Equal(t, append([]string{"server/discover"}, handshake...), opensEra(t, client, server, newestHandmade))
 				require.Zero(t, time.Since(start), "nobody waits")
-				require.Equal(t, handshake, opens(t, client, server, newestHandmade), "the era is remembered")
+				require.Equal(t, handshake, opensEra(t, client, server, newestHandmade), "the era is remembered")
 				other := &mcpclient.Client{HTTPClient: server.HTTPClient()}
-				require.Contains(t, opens(t, other, server, newestHandmade), "server/discover", "by each Client for itself")
+				require.Contains(t, opensEra(t, other, server, newestHandmade), "server/discover", "by each Client for itself")
 			})
 		})
 	}
@@ -177,7 +177,7 @@ func TestProbeThatNobodyAnswers(t *testing.T) {
 					require.NoError(t, session.Close())
 					require.Equal(t, 1, countOf(server, "server/discover"))
 					start = time.Now()
-					opens(t, client, server, newestHandmade)
+					opensEra(t, client, server, newestHandmade)
 					require.Zero(t, time.Since(start), "once")
 				})
 			})
@@ -246,8 +246,8 @@ func TestEraIsNotRememberedOnAGuess(t *testing.T) {
 			client := &mcpclient.Client{HTTPClient: server.HTTPClient()}
 			server.Next(opening(failing))
 			cannotConnect(t, client, server.URL())
-			require.Contains(t, opens(t, client, server, newestHandmade), "server/discover")
-			require.NotContains(t, opens(t, client, server, newestHandmade), "server/discover")
+			require.Contains(t, opensEra(t, client, server, newestHandmade), "server/discover")
+			require.NotContains(t, opensEra(t, client, server, newestHandmade), "server/discover")
 		})
 	}
 }
@@ -267,19 +267,19 @@ func TestRememberedEra(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := mcptest.New(t, mcptest.InMemory())
 			client := &mcpclient.Client{HTTPClient: server.HTTPClient()}
-			opens(t, client, server, newestHandmade)
+			opensEra(t, client, server, newestHandmade)
 			before := countOf(server, "server/discover")
 			server.Next(opening(tt.fault))
 			cannotConnect(t, client, server.URL())
 			require.Equal(t, before+tt.probes, countOf(server, "server/discover"))
-			opens(t, client, server, newestHandmade)
+			opensEra(t, client, server, newestHandmade)
 			require.Equal(t, before+tt.probes+tt.again, countOf(server, "server/discover"))
 		})
 	}
 	t.Run("by URL", func(t *testing.T) {
 		server := mcptest.New(t, mcptest.InMemory())
 		client := &mcpclient.Client{HTTPClient: server.HTTPClient()}
-		opens(t, client, server, newestHandmade)
+		opensEra(t, client, server, newestHandmade)
 		session, err := client.Connect(t.Context(), server.URL()+"/")
 		require.NoError(t, err)
 		require.NoError(t, session.Close())

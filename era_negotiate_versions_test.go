@@ -23,8 +23,8 @@ func TestConnectToAStatelessServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := mcptest.New(t, append(options, mcptest.InMemory(), mcptest.Instructions("be kind"))...)
 			client := &mcpclient.Client{HTTPClient: server.HTTPClient()}
-			require.Equal(t, []string{"server/discover"}, opens(t, client, server, newestVersion), "one round trip, and no handshake")
-			require.Equal(t, []string{"server/discover"}, opens(t, client, server, newestVersion), "it is also how to learn what the server can do")
+			require.Equal(t, []string{"server/discover"}, opensEra(t, client, server, newestVersion), "one round trip, and no handshake")
+			require.Equal(t, []string{"server/discover"}, opensEra(t, client, server, newestVersion), "it is also how to learn what the server can do")
 			session := connected(t, server, client)
 			require.Empty(t, session.ID())
 			require.Equal(t, "be kind", session.Server().Instructions)
@@ -42,7 +42,7 @@ func TestPinnedVersion(t *testing.T) {
 			for _, options := range [][]mcptest.Option{nil, {mcptest.DualEra()}} {
 				server := mcptest.New(t, append(options, mcptest.InMemory())...)
 				client := &mcpclient.Client{HTTPClient: server.HTTPClient(), ProtocolVersion: version}
-				require.Equal(t, []string{"initialize", "notifications/initialized"}, opens(t, client, server, version))
+				require.Equal(t, []string{"initialize", "notifications/initialized"}, opensEra(t, client, server, version))
 			}
 		})
 		t.Run(version+" of a server without it", func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestPinnedVersion(t *testing.T) {
 	t.Run(newestVersion, func(t *testing.T) {
 		server := mcptest.New(t, mcptest.InMemory(), mcptest.DualEra())
 		client := &mcpclient.Client{HTTPClient: server.HTTPClient(), ProtocolVersion: newestVersion}
-		require.Equal(t, []string{"server/discover"}, opens(t, client, server, newestVersion))
+		require.Equal(t, []string{"server/discover"}, opensEra(t, client, server, newestVersion))
 	})
 }
 
@@ -156,7 +156,7 @@ func TestProbeRefusedByAStatelessServer(t *testing.T) {
 				return
 			}
 			before := len(server.Requests())
-			require.Equal(t, []string{"server/discover", "server/discover"}, opens(t, client, server, newestVersion))
+			require.Equal(t, []string{"server/discover", "server/discover"}, opensEra(t, client, server, newestVersion))
 			sent := server.Requests()[before:]
 			require.NotEqual(t, sent[0].ID, sent[1].ID)
 		})
@@ -185,7 +185,7 @@ func TestVersionsNobodySpeaks(t *testing.T) {
 func TestOlderVersionWantedByCode(t *testing.T) {
 	server := mcptest.New(t, mcptest.InMemory())
 	server.Next(probe(mcptest.VersionUnsupported("2025-06-18", "2024-11-05")), opening(mcptest.VersionUnsupported("2025-06-18", "2024-11-05")))
-	sent := opens(t, &mcpclient.Client{HTTPClient: server.HTTPClient()}, server, "2025-06-18")
+	sent := opensEra(t, &mcpclient.Client{HTTPClient: server.HTTPClient()}, server, "2025-06-18")
 	require.Equal(t, []string{"server/discover", "initialize", "initialize", "notifications/initialized"}, sent)
 }
 
@@ -205,9 +205,9 @@ func TestPresumedStateless(t *testing.T) {
 				server.Always(fault)
 			}
 			client := &mcpclient.Client{HTTPClient: server.HTTPClient()}
-			require.Equal(t, []string{"server/discover", "initialize"}, opens(t, client, server, newestVersion))
+			require.Equal(t, []string{"server/discover", "initialize"}, opensEra(t, client, server, newestVersion))
 			server.HTTPClient().CloseIdleConnections() // on an old connection that is cut net/http would try once more
-			require.Equal(t, []string{"server/discover", "initialize"}, opens(t, client, server, newestVersion), "it may have learned more by then")
+			require.Equal(t, []string{"server/discover", "initialize"}, opensEra(t, client, server, newestVersion), "it may have learned more by then")
 		})
 	}
 	for name, faults := range map[string][]mcptest.Fault{
@@ -248,7 +248,7 @@ func TestDiscoverShapes(t *testing.T) {
 			server := mcptest.New(t, mcptest.InMemory(), mcptest.Stateless())
 			server.Always(probe(mcptest.Combine(answeringAll(tt.result), mcptest.ResultAnswer(struct{}{}))))
 			client := &mcpclient.Client{HTTPClient: server.HTTPClient()}
-			require.Equal(t, []string{"server/discover"}, opens(t, client, server, newestVersion))
+			require.Equal(t, []string{"server/discover"}, opensEra(t, client, server, newestVersion))
 			info := connected(t, server, client).Server()
 			if tt.server == "" {
 				require.Empty(t, info.Name+info.Version)
@@ -271,6 +271,6 @@ func TestDiscoverShapes(t *testing.T) {
 	t.Run("on a stream, behind other messages", func(t *testing.T) {
 		server := mcptest.New(t, mcptest.InMemory(), mcptest.Stateless(), mcptest.Streams())
 		server.Always(probe(mcptest.Combine(mcptest.StrayAnswer(), mcptest.Notify("notifications/message", map[string]any{"level": "info", "data": "x"}))))
-		require.Equal(t, []string{"server/discover"}, opens(t, &mcpclient.Client{HTTPClient: server.HTTPClient()}, server, newestVersion))
+		require.Equal(t, []string{"server/discover"}, opensEra(t, &mcpclient.Client{HTTPClient: server.HTTPClient()}, server, newestVersion))
 	})
 }

@@ -2,7 +2,7 @@ package mcpclient
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -22,8 +22,8 @@ func (e *sessionEra) again(ctx context.Context, b *binding, c *call, o outcome) 
 	if !ok || rpc.Code != codeURLElicitation {
 		return false, nil
 	}
-	pending, err := pagesToOpen(c, rpc)
-	if err != nil {
+	pending := pagesToOpen(c, rpc)
+	if pending == nil {
 		return false, nil // the server's own error tells more than ours would
 	}
 	answers, err := e.core.collectInput(ctx, b, c, pending)
@@ -43,22 +43,19 @@ func (e *sessionEra) again(ctx context.Context, b *binding, c *call, o outcome) 
 	return true, nil
 }
 
-// pagesToOpen reads the data of the error.
-func pagesToOpen(c *call, rpc *RPCError) (*InputRequiredError, error) {
+// pagesToOpen reads the data of the error, nil if it names no pages.
+func pagesToOpen(c *call, rpc *RPCError) *InputRequiredError {
 	var data struct {
 		Elicitations []jsontext.Value `json:"elicitations"`
 	}
-	if err := decode(rpc.Data, &data); err != nil {
-		return nil, err
-	}
-	if n := len(data.Elicitations); n == 0 || n > maxInputRequests {
-		return nil, fmt.Errorf("%d elicitations", n)
+	if decode(rpc.Data, &data) != nil || len(data.Elicitations) == 0 || len(data.Elicitations) > maxInputRequests {
+		return nil
 	}
 	pending := &InputRequiredError{Method: c.method, Target: c.target, Params: []byte(c.plain), Requests: make(map[string]InputRequest, len(data.Elicitations))}
 	for i, page := range data.Elicitations {
-		pending.Requests[fmt.Sprint(i)] = InputRequest{Method: elicitMethod, Params: []byte(page)}
+		pending.Requests[strconv.Itoa(i)] = InputRequest{Method: elicitMethod, Params: []byte(page)}
 	}
-	return pending, nil
+	return pending
 }
 
 func allAccepted(answers map[string]jsontext.Value) bool {

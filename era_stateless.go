@@ -145,7 +145,7 @@ func (s *subject) name(method string) string {
 
 // judge: there is no session to lose, but the assumption about the server may
 // turn out wrong. Then the binding is lost, and the eras are tried anew.
-func (e *statelessEra) judge(_ *binding, c *call, a *answer) verdict {
+func (e *statelessEra) judge(_ *binding, _ *call, a *answer) verdict {
 	v := verdict{session: VerdictAlive}
 	v.delivery, v.err = a.ordinary()
 	row := ""

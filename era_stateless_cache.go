@@ -42,12 +42,15 @@ func (s *Session) recall(c *call) (jsontext.Value, cacheToken, bool) {
 		c.generation = b.generation
 		return result, cacheToken{}, true
 	}
-	return nil, store.begin(key), false
+	token := store.begin(key)
+	token.generation = b.generation
+	return nil, token, false
 }
 
-// remember keeps the result of c. One that needed input is nobody else's.
+// remember keeps the result of c. One that needed input is nobody else's, and
+// one of another binding than that of the key answers another question.
 func (s *Session) remember(c *call, token cacheToken, result jsontext.Value) {
-	if c.rounds == 0 {
+	if c.rounds == 0 && c.generation == token.generation {
 		s.core.config.cache.put(token, result, time.Now())
 	}
 }
