@@ -22,8 +22,8 @@ func (e *sessionEra) again(ctx context.Context, b *binding, c *call, o outcome) 
 	if !ok || rpc.Code != codeURLElicitation {
 		return false, nil
 	}
-	pending := pagesToOpen(c, rpc)
-	if pending == nil {
+	pending, ok := pagesToOpen(c, rpc)
+	if !ok {
 		return false, nil // the server's own error tells more than ours would
 	}
 	answers, err := e.core.collectInput(ctx, b, c, pending)
@@ -43,19 +43,19 @@ func (e *sessionEra) again(ctx context.Context, b *binding, c *call, o outcome) 
 	return true, nil
 }
 
-// pagesToOpen reads the data of the error, nil if it names no pages.
-func pagesToOpen(c *call, rpc *RPCError) *InputRequiredError {
+// pagesToOpen reads the data of the error. false: it names no pages.
+func pagesToOpen(c *call, rpc *RPCError) (*InputRequiredError, bool) {
 	var data struct {
 		Elicitations []jsontext.Value `json:"elicitations"`
 	}
 	if decode(rpc.Data, &data) != nil || len(data.Elicitations) == 0 || len(data.Elicitations) > maxInputRequests {
-		return nil
+		return nil, false
 	}
 	pending := &InputRequiredError{Method: c.method, Target: c.target, Params: []byte(c.plain), Requests: make(map[string]InputRequest, len(data.Elicitations))}
 	for i, page := range data.Elicitations {
 		pending.Requests[strconv.Itoa(i)] = InputRequest{Method: elicitMethod, Params: []byte(page)}
 	}
-	return pending
+	return pending, true
 }
 
 func allAccepted(answers map[string]jsontext.Value) bool {
