@@ -127,16 +127,24 @@ func (e *statelessEra) mend(ctx context.Context, b *binding, c *call, v *verdict
 	switch {
 	case code == codeHeaderMismatch && c.method == callToolMethod && c.mends == 0:
 		c.mends++
-		return e.core.refreshTools(ctx, b), nil
+		if e.core.refreshTools(ctx, b) {
+			return true, nil
+		}
 	case code == codeUnsupportedVersion && c.mends < maxMends: // it lists our version all the same: another instance answered
 		c.mends++
 		return true, nil
 	case v.delivery == DeliveryUnknown && (repeatable(c.method) || c.settings.idempotent) && c.reissues < maxReissues && ctx.Err() == nil && brokenReply(v.err):
 		c.reissues++
-		return e.core.pause(ctx, fullJitter(100*time.Millisecond, c.reissues, time.Second)), nil
+		if e.core.pause(ctx, fullJitter(100*time.Millisecond, c.reissues, time.Second)) {
+			return true, nil
+		}
 	default:
 		return false, nil
 	}
+	if ctx.Err() == nil && e.core.lifetime.Err() == nil {
+		return false, nil
+	}
+	return false, fail(e.core.interruption(ctx), v.delivery) // who gave up meanwhile has met no other failure
 }
 
 // brokenReply: the server took the request, and its reply came to an end before
