@@ -48,7 +48,8 @@ func pagesToOpen(c *call, rpc *RPCError) (*InputRequiredError, bool) {
 	var data struct {
 		Elicitations []jsontext.Value `json:"elicitations"`
 	}
-	if decode(rpc.Data, &data) != nil || len(data.Elicitations) == 0 || len(data.Elicitations) > maxInputRequests {
+	_ = decode(rpc.Data, &data) // what cannot be read names none
+	if len(data.Elicitations) == 0 || len(data.Elicitations) > maxInputRequests {
 		return nil, false
 	}
 	pending := &InputRequiredError{Method: c.method, Target: c.target, Params: []byte(c.plain), Requests: make(map[string]InputRequest, len(data.Elicitations))}
