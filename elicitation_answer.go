@@ -30,14 +30,10 @@ func (h *inputHandlers) answerElicitation(ctx context.Context, r *inputRequest) 
 	if wrong := decodeInput(r, &params); wrong != nil {
 		return nil, wrong
 	}
-	switch {
-	case (params.Mode == formMode || params.Mode == "") && h.elicit != nil:
-		return h.answerForm(ctx, r, &params)
-	case params.Mode == urlMode && h.elicitURL != nil:
+	if params.Mode == urlMode {
 		return h.answerPage(ctx, r, &params)
-	default:
-		return nil, badInput(r.method, "this client does not offer the mode "+excerpt(firstNonEmpty(params.Mode, formMode)))
 	}
+	return h.answerForm(ctx, r, &params)
 }
 
 func (h *inputHandlers) answerForm(ctx context.Context, r *inputRequest, params *elicitationParams) (jsontext.Value, *inputError) {

@@ -33,7 +33,7 @@ func (c *core) cacheKey(b *binding, method string, params jsontext.Value) cacheK
 func (s *Session) recall(c *call) (jsontext.Value, cacheToken, bool) {
 	store, b := s.core.config.cache, s.core.current.Load()
 	if store == nil || b == nil || !b.era.traits().cacheHints || !cacheable(c.method) ||
-		s.view != nil || c.input != nil || len(c.header) > 0 || len(c.settings.meta) > 0 {
+		s.view != nil || c.input != nil || bringsRound(c.plain) || len(c.header) > 0 || len(c.settings.meta) > 0 {
 		return nil, cacheToken{}, false
 	}
 	key := s.core.cacheKey(b, c.method, c.plain)

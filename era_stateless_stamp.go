@@ -14,7 +14,7 @@ func (e *statelessEra) stamp(b *binding, c *call) (jsontext.Value, error) {
 		return params, nil // notifications carry none of it
 	}
 	if c.input != nil {
-		params = withMembers(params, c.input)
+		params = withMembers(withoutRound(params), c.input)
 	}
 	meta, err := e.meta(b, c)
 	if err != nil {
@@ -51,6 +51,30 @@ func (e *statelessEra) logLevel(c *call) LogLevel {
 	default:
 		return ""
 	}
+}
+
+// bringsRound reports whether the caller's own params may hold the round of an
+// earlier call.
+func bringsRound(params jsontext.Value) bool {
+	return bytes.Contains(params, []byte("inputResponses")) || bytes.Contains(params, []byte("requestState")) || bytes.Contains(params, []byte(`\u`))
+}
+
+// withoutRound takes that round out: the newest one alone is sent.
+func withoutRound(params jsontext.Value) jsontext.Value {
+	var object struct {
+		Responses jsontext.Value `json:"inputResponses,omitzero"`
+		State     jsontext.Value `json:"requestState,omitzero"`
+		Rest      jsontext.Value `json:",embed"`
+	}
+	if !bringsRound(params) || decode(params, &object) != nil || object.Responses == nil && object.State == nil {
+		return params
+	}
+	object.Responses, object.State = nil, nil
+	rest, err := encode(&object)
+	if err != nil {
+		return params
+	}
+	return rest
 }
 
 // withMembers puts the members of object in front of those of params.

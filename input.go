@@ -137,6 +137,11 @@ func (c *core) collectInput(ctx context.Context, b *binding, call *call, pending
 	if call.settings.deferInput {
 		return nil, pending
 	}
+	requests, wrong := c.inputRequests(b, pending)
+	if wrong != nil {
+		pending.Err = wrong
+		return nil, pending
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ctx = context.WithValue(ctx, handlerKey{}, true)
@@ -145,25 +150,23 @@ func (c *core) collectInput(ctx context.Context, b *binding, call *call, pending
 		answer jsontext.Value
 		err    error
 	}
-	all := make(chan given, len(pending.Requests))
-	for key, request := range pending.Requests {
+	all := make(chan given, len(requests))
+	for key, request := range requests {
 		ask := func() {
 			g := given{key: key, err: errHookExit}
 			defer func() { all <- g }() // deferred: a handler may end this goroutine
-			answer, failed := c.config.input.answer(ctx, &inputRequest{
-				method: request.Method, params: jsontext.Value(request.Params), server: b.server, completion: c.pages.of,
-			})
+			answer, failed := c.config.input.answer(ctx, request)
 			g.answer, g.err = answer, nil
 			if failed != nil {
 				g.err = failed
 			}
 		}
-		if !c.spawn("handler of "+excerpt(request.Method), ask) {
+		if !c.spawn("handler of "+request.method, ask) {
 			return nil, ErrClosed
 		}
 	}
-	answers := make(map[string]jsontext.Value, len(pending.Requests))
-	for range pending.Requests {
+	answers := make(map[string]jsontext.Value, len(requests))
+	for range requests {
 		select {
 		case g := <-all:
 			if g.err != nil {
@@ -178,6 +181,20 @@ func (c *core) collectInput(ctx context.Context, b *binding, call *call, pending
 		}
 	}
 	return answers, nil
+}
+
+// inputRequests returns what the handlers are to be asked. If one of it was not
+// offered nobody is asked for the others either: there would be no next round.
+func (c *core) inputRequests(b *binding, pending *InputRequiredError) (map[string]*inputRequest, *inputError) {
+	requests := make(map[string]*inputRequest, len(pending.Requests))
+	for key, r := range pending.Requests {
+		request := &inputRequest{method: r.Method, params: jsontext.Value(r.Params), server: b.server, completion: c.pages.of}
+		if wrong := c.config.input.offered(request); wrong != nil {
+			return nil, wrong
+		}
+		requests[key] = request
+	}
+	return requests, nil
 }
 
 // handlerKey marks the context of a handler: a call made with it takes no place

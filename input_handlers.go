@@ -90,15 +90,38 @@ func (h *inputHandlers) answer(ctx context.Context, r *inputRequest) (jsontext.V
 	if jsonrpc.MoreParts(r.params, maxParts) {
 		return nil, badInput(r.method, fmt.Sprintf("more than %d items and members", maxParts))
 	}
-	switch {
-	case r.method == elicitMethod && (h.elicit != nil || h.elicitURL != nil):
+	if wrong := h.offered(r); wrong != nil {
+		return nil, wrong
+	}
+	switch r.method {
+	case elicitMethod:
 		return h.answerElicitation(ctx, r)
-	case r.method == sampleMethod && h.sample != nil:
+	case sampleMethod:
 		return h.answerSampling(ctx, r)
-	case r.method == rootsMethod && h.roots != nil:
-		return h.answerRoots(ctx)
 	default:
-		return nil, notOffered(r.method)
+		return h.answerRoots(ctx)
+	}
+}
+
+// offered returns why nobody is to be asked for r, nil if there is a handler for it.
+func (h *inputHandlers) offered(r *inputRequest) *inputError {
+	switch {
+	case r.method == sampleMethod && h.sample != nil, r.method == rootsMethod && h.roots != nil:
+		return nil
+	case r.method != elicitMethod || h.elicit == nil && h.elicitURL == nil:
+		return notOffered(r.method)
+	}
+	var params struct {
+		Mode string `json:"mode"`
+	}
+	if wrong := decodeInput(r, &params); wrong != nil {
+		return wrong
+	}
+	switch mode := firstNonEmpty(params.Mode, formMode); {
+	case mode == formMode && h.elicit != nil, mode == urlMode && h.elicitURL != nil:
+		return nil
+	default:
+		return badInput(r.method, "this client does not offer the mode "+excerpt(mode))
 	}
 }
 

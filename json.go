@@ -146,26 +146,33 @@ func member(object jsontext.Value, name string) (jsontext.Value, error) {
 	if !bytes.Contains(object, []byte(`"`+name+`"`)) {
 		return nil, nil
 	}
-	dec := jsontext.NewDecoder(bytes.NewReader(object), unmarshalOptions)
-	if opening, err := dec.ReadToken(); err != nil || opening.Kind() != '{' {
+	start, end, err := memberSpan(object, name)
+	if err != nil || start == end || object[start] == 'n' {
 		return nil, err
+	}
+	return object[start:end].Clone(), nil
+}
+
+// memberSpan tells where in object the value of a member stands, however the name is written; 0, 0 if there is none.
+func memberSpan(object jsontext.Value, name string) (start, end int64, err error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(object), unmarshalOptions)
+	if opening, err := dec.ReadToken(); err != nil || opening.Kind() != '{' {
+		return 0, 0, err
 	}
 	for dec.PeekKind() == '"' {
 		token, err := dec.ReadToken()
 		if err != nil {
-			return nil, err
+			return 0, 0, err
 		}
 		if token.String() != name {
 			if err := dec.SkipValue(); err != nil {
-				return nil, err
+				return 0, 0, err
 			}
 			continue
 		}
 		value, err := dec.ReadValue()
-		if err != nil || value.Kind() == 'n' {
-			return nil, err
-		}
-		return value.Clone(), nil
+		end := dec.InputOffset()
+		return end - int64(len(value)), end, err
 	}
-	return nil, nil
+	return 0, 0, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -161,27 +162,24 @@ func withMeta(params, meta jsontext.Value) (jsontext.Value, error) {
 	return append(out, '}'), nil
 }
 
-// mergeMeta merges meta into the _meta that params have of their own; the
-// options of the call win. nil: they have none.
+// mergeMeta merges meta into the _meta that params have of their own, and changes no other byte; the options of the call
+// win. nil: they have none.
 func mergeMeta(params, meta jsontext.Value) (jsontext.Value, error) {
-	var object struct {
-		Meta jsontext.Value `json:"_meta,omitzero"`
-		Rest jsontext.Value `json:",embed"`
-	}
-	if err := decode(params, &object); err != nil || object.Meta == nil {
+	start, end, err := memberSpan(params, "_meta")
+	if err != nil || start == end {
 		return nil, err
 	}
 	merged := make(map[string]jsontext.Value)
-	for _, source := range []jsontext.Value{object.Meta, meta} {
+	for _, source := range []jsontext.Value{params[start:end], meta} {
 		if err := decode(source, &merged); err != nil {
 			return nil, fmt.Errorf("_meta of the params: %w", err)
 		}
 	}
-	var err error
-	if object.Meta, err = encode(merged); err != nil {
+	text, err := encode(merged)
+	if err != nil {
 		return nil, err
 	}
-	return encode(&object)
+	return slices.Concat(params[:start], text, params[end:]), nil
 }
 
 // foreign reports whether the call brought credentials of its own.
