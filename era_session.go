@@ -106,10 +106,11 @@ func (e *sessionEra) probe(b *binding) string {
 }
 
 // abandon sends notifications/cancelled, off the caller's path: closing the
-// response does not cancel in this era. initialize must never be cancelled.
+// response does not cancel in this era. initialize must never be cancelled, and
+// tasks are not cancelled so: they live on (2025-11-25, "Task Cancellation").
 func (e *sessionEra) abandon(b *binding, c *call) {
 	params, err := json.Marshal(map[string]any{"requestId": c.id, "reason": "the caller does not wait any more"})
-	if err != nil || c.method == openingMethod {
+	if err != nil || c.method == openingMethod || c.settings.asTask {
 		return
 	}
 	e.core.outbox.put(&letter{binding: b, body: jsonrpc.AppendNotification(nil, "notifications/cancelled", params), timeout: cancelTimeout})

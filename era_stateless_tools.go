@@ -10,6 +10,7 @@ import (
 // that asks for it wrongly is invalid, and left out of the list (2026-07-28,
 // tools, "x-mcp-header").
 func (s *Session) admitTool(t *Tool) error {
+	s.noteTaskSupport(t)
 	if !s.latest().era.traits().headerParams {
 		return nil
 	}

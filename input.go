@@ -3,6 +3,7 @@ package mcpclient
 import (
 	"context"
 	stdjson "encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,6 +33,7 @@ type InputRequiredError struct {
 	Params   stdjson.RawMessage      `json:"params,omitempty"`   // of the call, without _meta
 	Requests map[string]InputRequest `json:"requests,omitempty"` // by the server's keys; empty: the server only wants to be asked again
 	State    *string                 `json:"state,omitempty"`    // opaque; goes back as it is
+	Task     *Task                   `json:"task,omitempty"`     // that wants the input; nil: the call itself does
 	Err      error                   `json:"-"`                  // why nobody gave the input; nil: nobody was asked
 }
 
@@ -44,6 +46,10 @@ func (e *InputRequiredError) Error() string {
 	if e.Err != nil {
 		b.WriteString(": ")
 		b.WriteString(e.Err.Error())
+	}
+	if e.Task != nil {
+		b.WriteString("; go on with Session.UpdateTask")
+		return b.String()
 	}
 	b.WriteString("; go on with Session.AnswerInput")
 	return b.String()
@@ -77,6 +83,9 @@ func (s *Session) AnswerInput(ctx context.Context, pending *InputRequiredError, 
 		c.params = slices.Clone(pending.Params)
 	}
 	c.input, c.invalid = pending.answered(ctx, answers)
+	if pending.Task != nil {
+		c.invalid = errForTask
+	}
 	raw, err := s.do(ctx, c)
 	if err != nil || result == nil {
 		return err
@@ -86,6 +95,8 @@ func (s *Session) AnswerInput(ctx context.Context, pending *InputRequiredError, 
 	}
 	return nil
 }
+
+var errForTask = errors.New("a task wants the input: use Session.UpdateTask")
 
 // answered puts the answers together as the next round of the call.
 func (e *InputRequiredError) answered(ctx context.Context, answers map[string]any) (jsontext.Value, error) {

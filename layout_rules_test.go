@@ -110,7 +110,7 @@ func nounFindings(tree *sourceTree) []string {
 }
 
 func isNounFile(name string) bool {
-	return slices.Contains([]string{"tools.go", "resources.go", "prompts.go", "completion.go", "content.go", "logging.go", "iter.go"}, name)
+	return slices.Contains([]string{"tools.go", "resources.go", "prompts.go", "completion.go", "content.go", "logging.go", "iter.go", "tasks.go"}, name)
 }
 
 // isWireFile tells whether a file of the root speaks HTTP, SSE or the manners of one era.

@@ -27,6 +27,7 @@ type callSettings struct {
 	takesInput bool // input can be given: declared for this call alone
 	deferInput bool // but not by the handlers
 	asTask     bool
+	taskTTL    time.Duration
 	header     http.Header
 	meta       map[string]any
 }
@@ -101,16 +102,23 @@ func WithMeta(key string, value any) CallOption {
 	}
 }
 
+// settingsOf applies options.
+func settingsOf(options []CallOption) callSettings {
+	var settings callSettings
+	for _, option := range options {
+		if option != nil {
+			option(&settings)
+		}
+	}
+	return settings
+}
+
 // prepare applies the options and encodes the params.
 func (c *call) prepare() error {
 	if c.invalid != nil {
 		return c.invalid
 	}
-	for _, option := range c.options {
-		if option != nil {
-			option(&c.settings)
-		}
-	}
+	c.settings = settingsOf(c.options)
 	if len(c.settings.header) > 0 {
 		c.header = userHeader(c.settings.header)
 	}

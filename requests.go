@@ -74,6 +74,9 @@ func (c *core) startHandler(ctx context.Context, b *binding, call *call, m *json
 			}
 		}()
 		result, failed = c.config.input.answer(ctx, request)
+		if failed == nil {
+			result = aboutTask(request.params, result)
+		}
 	})
 	if !started { // closed
 		call.release()

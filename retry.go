@@ -158,7 +158,8 @@ func between(low, high time.Duration) time.Duration { return low + rand.N(high-l
 func repeatable(method string) bool {
 	switch method {
 	case "ping", "tools/list", "resources/list", "resources/templates/list", "prompts/list",
-		"resources/read", "prompts/get", "completion/complete", "logging/setLevel":
+		"resources/read", "prompts/get", "completion/complete", "logging/setLevel",
+		"tasks/get", "tasks/list", "tasks/result":
 		return true
 	default:
 		return false
@@ -170,7 +171,8 @@ func repeatable(method string) bool {
 // resources may take as long as the caller's context allows.
 func prompt(method string) bool {
 	switch method {
-	case "ping", "tools/list", "resources/list", "resources/templates/list", "prompts/list", "logging/setLevel":
+	case "ping", "tools/list", "resources/list", "resources/templates/list", "prompts/list", "logging/setLevel",
+		"tasks/get", "tasks/list", "tasks/update", "tasks/cancel":
 		return true
 	default:
 		return false

@@ -78,6 +78,7 @@ type core struct {
 	requests    serverRequests
 	pages       pages
 	toolHeaders toolHeaders              // what the tools of the server want mirrored into headers
+	taskless    taskless                 // tools that cannot be tasks
 	logLevel    atomic.Pointer[LogLevel] // as last set; nil: never
 	answered    atomic.Uint64            // the newest generation that answered a call
 	current     atomic.Pointer[binding]  // the hot path's copy of last; nil unless ready

@@ -31,7 +31,8 @@ type toolPage struct {
 }
 
 // CallTool calls a tool (`tools/call`) and returns its answer. A tool that reports a failure of its own
-// has answered: see [ToolResult.IsError], and [ToolResult.Err] to treat it as an error.
+// has answered: see [ToolResult.IsError], and [ToolResult.Err] to treat it as an error. A tool whose
+// Execution requires a task is called with [Session.CallToolAsTask] instead.
 //
 // The arguments are whatever encoding/json makes a JSON object of, a struct or a map; a
 // [encoding/json.RawMessage], such as a model's, is checked and sent byte for byte. Nil, an empty
