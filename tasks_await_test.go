@@ -190,12 +190,12 @@ func TestTaskAsksTheHandlers(t *testing.T) {
 				withoutMeta(t, sentParams(t, r.server, "tasks/update")))
 			return
 		}
-		require.JSONEq(t, `{"io.modelcontextprotocol/related-task":{"taskId":"task-1"}}`, metaOf(t, r.server.Answers()[0].Result))
+		require.JSONEq(t, `{"io.modelcontextprotocol/related-task":{"taskId":"task-1"}}`, taskMetaOf(t, r.server.Answers()[0].Result))
 		require.Equal(t, 1, r.sent("tasks/result"))
 	})
 }
 
-func metaOf(t *testing.T, object json.RawMessage) string {
+func taskMetaOf(t *testing.T, object json.RawMessage) string {
 	t.Helper()
 	var members struct {
 		Meta json.RawMessage `json:"_meta"`
