@@ -268,6 +268,9 @@ func (s *Session) turn(ctx context.Context, c *call) (*binding, error) {
 			return nil, &SessionError{Reason: "the list was begun on an older session, and its cursor means nothing to the present one"}
 		case c.exempt:
 			return b, nil
+		}
+		b.feed.awaitEarly(ctx)
+		switch {
 		case s.core.places.Acquire(ctx, 1) != nil:
 			return nil, contextError(ctx)
 		case s.core.current.Load() == b:

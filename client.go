@@ -195,7 +195,8 @@ func (c *Client) Connect(ctx context.Context, url string) (*Session, error) {
 }
 
 // Resume adopts a session that another process opened and handed over with
-// [Session.State] or [Session.Detach]. It sends nothing. If the server no
+// [Session.State] or [Session.Detach]. It sends nothing, but for the stream
+// that is opened where Elicit or another handler waits for requests of the server. If the server no
 // longer knows the session, the first call finds that out, and the policy
 // applies as to any loss.
 func (c *Client) Resume(ctx context.Context, state SessionState) (*Session, error) {
@@ -320,6 +321,12 @@ func (c *Client) config() *config {
 		cfg.logger = slog.New(slog.DiscardHandler)
 	}
 	return cfg
+}
+
+// answersServer reports whether the application handles requests of servers.
+func (c *config) answersServer() bool {
+	h := c.input
+	return h.elicit != nil || h.elicitURL != nil || h.sample != nil || h.roots != nil
 }
 
 // boundHandshake bounds one exchange of a handshake.

@@ -25,6 +25,10 @@ type binding struct {
 	jar        http.CookieJar // nil: no cookies
 	meta       jsontext.Value // what the stateless era says in every request
 
+	life context.Context // ends when the session does not use the binding any more
+	end  context.CancelFunc
+	feed *keeper // of the stream of what belongs to no call
+
 	check *check // the verification of this session, once asked for; core.mu guards it
 }
 

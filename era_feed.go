@@ -17,7 +17,7 @@ func (e *sessionEra) feed(ctx context.Context, b *binding, f *feed) (*reply, err
 		return nil, err
 	case !r.succeeded():
 		a := newAnswer(http.MethodGet, r, 0, b.id)
-		a.resumed = f.place.lastID != ""
+		a.resumed = f.place.lastID != "" || f.expected
 		return &reply{refusal: a}, nil
 	case !r.isEventStream():
 		defer r.body.discard()
@@ -28,18 +28,4 @@ func (e *sessionEra) feed(ctx context.Context, b *binding, f *feed) (*reply, err
 		defer func() { f.place = s.place }()
 		s.messages(yield)
 	}}, nil
-}
-
-// feed opens a subscription, which lasts as long as its response (2026-07-28,
-// "Subscriptions").
-func (e *statelessEra) feed(ctx context.Context, b *binding, f *feed) (*reply, error) {
-	params, err := encode(&listenParams{f.filter.wire()})
-	if err != nil {
-		return nil, fail(err, DeliveryNotSent)
-	}
-	return e.send(ctx, b, &call{method: listenMethod, id: e.core.nextID(), raw: params})
-}
-
-type listenParams struct {
-	Notifications listenFilter `json:"notifications"`
 }

@@ -115,6 +115,8 @@ func (c *core) newBinding(e era, at *url.URL, generation uint64) *binding {
 	if c.config.cookies {
 		b.jar, _ = cookiejar.New(nil) // New never fails
 	}
+	b.life, b.end = context.WithCancel(context.WithoutCancel(c.lifetime)) // no child of lifetime: most bindings of an outage are never used, nor ended
+	b.feed = newKeeper(c, b)
 	return b
 }
 

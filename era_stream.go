@@ -203,7 +203,9 @@ func (s *stream) get() (*httpReply, error) {
 	maps.Copy(header, s.call.header)
 	header.Del("Content-Type")
 	header.Set("Accept", "text/event-stream")
-	header.Set("Last-Event-ID", s.place.lastID)
+	if s.place.lastID != "" {
+		header.Set("Last-Event-ID", s.place.lastID)
+	}
 	return s.core.transport.roundTrip(s.ctx, &httpRequest{
 		method: http.MethodGet, url: s.binding.endpoint, header: header, jar: s.binding.jar, secret: s.binding.id,
 		repeatable: true, headerWait: s.core.config.handshakeTimeout, silence: s.core.config.silence(),

@@ -149,6 +149,8 @@ func (c *core) land(f *flight) {
 
 	switch {
 	case f.err == nil:
+		f.from.end()
+		f.binding.feed.begin()
 		c.config.logger.Info("mcpclient: new session", "generation", f.binding.generation, "reason", reason)
 		c.trace.sessionRestored(f.from, f.binding, reason)
 		if replaced {

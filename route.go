@@ -25,8 +25,10 @@ func (c *core) route(ctx context.Context, b *binding, call *call, m *jsonrpc.Mes
 		c.pages.completed(m.Params)
 	case m.Method == "notifications/progress":
 		c.routeProgress(m.Params)
-	case m.Method == "notifications/message":
+	case m.Method == logNotice && call.wantsLogs():
 		call.log(m.Params)
+	default:
+		c.noticed(b, m)
 	}
 }
 
@@ -51,11 +53,11 @@ func (c *core) routeProgress(params jsontext.Value) {
 	c.progress.report(token, Progress{Progress: p.Progress.orZero(), Total: p.Total.orZero(), Message: p.Message})
 }
 
+// wantsLogs: c is nil for what arrives on no reply of a call.
+func (c *call) wantsLogs() bool { return c != nil && c.settings.logs != nil }
+
 // log hands a log message to the call's own handler.
 func (c *call) log(params jsontext.Value) {
-	if c == nil || c.settings.logs == nil {
-		return
-	}
 	var message LogMessage
 	if json.Unmarshal(params, &message, unmarshalOptions) != nil {
 		return

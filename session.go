@@ -74,6 +74,8 @@ type core struct {
 	outbox      *outbox
 	ids         atomic.Int64 // JSON-RPC ids only grow, over all generations
 	progress    progressTable
+	listens     listens
+	hadFeed     atomic.Bool // the server has opened the stream of what belongs to no call
 	counters    counters
 	requests    serverRequests
 	pages       pages
@@ -109,9 +111,10 @@ func newCore(ctx context.Context, config *config) *core {
 // begin makes b the session's first binding.
 func (c *core) begin(b *binding) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.state, c.last = stateReady, b
 	c.current.Store(b)
+	c.mu.Unlock()
+	b.feed.begin()
 }
 
 // lose gives b up, if it is still the current binding. This comparison is the
@@ -132,6 +135,7 @@ func (c *core) lose(b *binding, why *SessionError) {
 	why = c.loss
 	c.mu.Unlock()
 	c.config.cache.dropEndpoint(b.endpoint.String())
+	b.end()
 	c.config.logger.Info("mcpclient: session lost", "generation", b.generation, "reason", why.Reason)
 	c.trace.sessionLost(b, why)
 }
@@ -205,6 +209,9 @@ func (c *core) shut(hangUp bool) error {
 		}
 	}()
 	c.end(ErrClosed)
+	if b != nil {
+		b.end()
+	}
 	if hangUp && wasReady {
 		if err := b.era.close(budget, b); err != nil {
 			c.config.logger.Info("mcpclient: the server did not confirm the end of the session", "err", err)

@@ -45,6 +45,38 @@ func (c *core) verifyLater(b *binding) *check {
 	return v
 }
 
+// verifyAnew is verify for a stream that worked again since the last one: what
+// was found then says nothing of now. certain is false if there was no answer.
+func (c *core) verifyAnew(ctx context.Context, b *binding) (lost, certain bool) {
+	c.mu.Lock()
+	if v := b.check; v != nil && v.acquitted() {
+		b.check = nil
+	}
+	c.mu.Unlock()
+	v := c.verifyLater(b)
+	if v == nil {
+		return false, false
+	}
+	select {
+	case <-v.done:
+	case <-ctx.Done():
+		return false, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return v.lost, b.check == v
+}
+
+// acquitted: the session was found alive.
+func (v *check) acquitted() bool {
+	select {
+	case <-v.done:
+		return !v.lost
+	default:
+		return false
+	}
+}
+
 func (c *core) runCheck(v *check) {
 	proven := false
 	defer func() { // deferred: a hook may end this goroutine
