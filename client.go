@@ -323,12 +323,6 @@ func (c *Client) config() *config {
 	return cfg
 }
 
-// answersServer reports whether the application handles requests of servers.
-func (c *config) answersServer() bool {
-	h := c.input
-	return h.elicit != nil || h.elicitURL != nil || h.sample != nil || h.roots != nil
-}
-
 // boundHandshake bounds one exchange of a handshake.
 func (c *config) boundHandshake(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, c.handshakeTimeout, c.silence())
