@@ -143,29 +143,25 @@ func (k *keeper) hasWorked() bool {
 }
 
 // outlasts decides on a refusal. One that is news is how a session that only
-// listens hears of its end: it is verified, each time that the stream has
-// worked before.
+// listens hears of its end, or of a server that has no use for sessions any
+// more: it is verified, each time that the stream has worked before.
 func (k *keeper) outlasts(ctx context.Context, f *feed, a *answer) bool {
+	passes := transientStatus(a.status) || a.status == http.StatusInternalServerError || a.status == http.StatusConflict // has one already
+	denied := a.status == http.StatusUnauthorized || a.status == http.StatusForbidden
 	v := k.binding.era.judge(k.binding, new(call), a)
+	suspicious := v.session == VerdictVerify || !passes && !denied && k.core.hadFeed.Load()
 	switch {
 	case v.session == VerdictLost: // says the application
 		k.core.lose(k.binding, v.lost)
 		return true // the end of the binding is that of ctx
-	case v.session == VerdictVerify && time.Since(f.cleared) >= verifiedFor:
+	case suspicious && time.Since(f.cleared) >= verifiedFor:
 		f.place.lastID = ""
 		if lost, certain := k.core.verifyAnew(ctx, k.binding); lost || !certain {
 			return true
 		}
 		f.cleared = time.Now()
 	}
-	switch {
-	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
-		return false
-	case transientStatus(a.status), a.status == http.StatusInternalServerError, a.status == http.StatusConflict:
-		return true
-	default:
-		return k.hasWorked()
-	}
+	return passes || !denied && k.hasWorked()
 }
 
 // giveUp leaves the server without the stream until the next binding.

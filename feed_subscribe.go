@@ -65,7 +65,7 @@ func (s *subscriptions) enter(ctx context.Context, uri string) bool {
 		switch {
 		case err == nil:
 			return true
-		case ctx.Err() != nil:
+		case ctx.Err() != nil, s.keeper.binding.life.Err() != nil:
 			return false
 		case !transientHandshake(err):
 			s.keeper.core.config.logger.Warn("mcpclient: a resource cannot be subscribed to", "uri", excerpt(uri), "err", err)

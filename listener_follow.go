@@ -70,6 +70,9 @@ func (l *listener) attend(b *binding, again *bool) error {
 	return l.subscribe(ctx, b, again)
 }
 
+// isOver: ctx, which attend makes of the two, follows a moment later.
+func (l *listener) isOver(b *binding) bool { return b.life.Err() != nil || l.life.Err() != nil }
+
 // share uses the one stream of a session, and subscribes to resources on it.
 func (l *listener) share(ctx context.Context, b *binding, again *bool) error {
 	accepted := l.filter.offeredBy(b)
@@ -81,7 +84,7 @@ func (l *listener) share(ctx context.Context, b *binding, again *bool) error {
 	var stop func()
 	accepted.ResourceURIs, stop = b.feed.subscriptions.watch(ctx, accepted.ResourceURIs)
 	defer stop()
-	if ctx.Err() != nil {
+	if l.isOver(b) {
 		return nil
 	}
 	if !b.feed.isRefused() {

@@ -21,7 +21,7 @@ func (l *listener) subscribe(ctx context.Context, b *binding, again *bool) error
 		err := s.read(ctx)
 		worked = s.worked
 		switch {
-		case ctx.Err() != nil:
+		case l.isOver(b):
 			return nil
 		case err != nil && !s.comesAgain(err):
 			return err
