@@ -41,7 +41,7 @@ type listenFilter struct {
 	Tasks        []string `json:"taskIds,omitempty"`
 }
 
-func (f *Filter) wire() listenFilter {
+func (f Filter) wire() listenFilter {
 	return listenFilter{f.Tools, f.Prompts, f.Resources, f.ResourceURIs, f.Tasks}
 }
 

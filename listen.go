@@ -7,7 +7,6 @@ import (
 	"iter"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // Filter says what [Session.Listen] is to tell of.
@@ -163,7 +162,7 @@ func distinct(names []string) []string {
 	return slices.Compact(names)
 }
 
-func (f *Filter) isEmpty() bool {
+func (f Filter) isEmpty() bool {
 	return !f.Tools && !f.Prompts && !f.Resources && len(f.ResourceURIs) == 0 && f.Logs == "" && len(f.Tasks) == 0
 }
 
@@ -171,7 +170,7 @@ func (f *Filter) isEmpty() bool {
 var errNothingOffered = fmt.Errorf("the server tells of nothing that was asked for: %w", ErrUnsupported)
 
 // wants reports whether f asks for e.
-func (f *Filter) wants(e *Event) bool {
+func (f Filter) wants(e *Event) bool {
 	switch e.Kind {
 	case EventToolsChanged:
 		return f.Tools
@@ -180,7 +179,8 @@ func (f *Filter) wants(e *Event) bool {
 	case EventResourcesChanged:
 		return f.Resources
 	case EventResourceUpdated:
-		return slices.ContainsFunc(f.ResourceURIs, func(watched string) bool { return isPartOf(e.URI, watched) })
+		// A server may name the part that changed (resources, "Subscriptions").
+		return slices.ContainsFunc(f.ResourceURIs, func(watched string) bool { return lies(e.URI, watched) })
 	case EventTaskChanged:
 		_, found := slices.BinarySearch(f.Tasks, e.TaskID)
 		return found
@@ -191,15 +191,8 @@ func (f *Filter) wants(e *Event) bool {
 	}
 }
 
-// isPartOf reports whether uri is the watched one or one below it: a server may
-// name the part that changed (resources, "Subscriptions").
-func isPartOf(uri, watched string) bool {
-	rest, ok := strings.CutPrefix(uri, watched)
-	return ok && (rest == "" || strings.HasSuffix(watched, "/") || strings.ContainsRune("/?#", rune(rest[0])))
-}
-
 // suspects are the events that say of everything in f that it may have changed.
-func (f *Filter) suspects() []*Event {
+func (f Filter) suspects() []*Event {
 	var all []*Event
 	add := func(asked bool, e Event) {
 		if asked {

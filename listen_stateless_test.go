@@ -248,3 +248,59 @@ func TestListenOutlastsAChangeOfEras(t *testing.T) {
 		}
 	})
 }
+
+func TestSubscriptionToTasks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := mcptest.New(t, mcptest.InMemory(), mcptest.Stateless())
+		server.AddTool(mcpclient.Tool{Name: "long", Execution: &mcpclient.ToolExecution{TaskSupport: "optional"}}, nil)
+		session := sessionOf(t, server, new(mcpclient.Client))
+		server.Next(subscription(ack(`{"taskIds":["t1"]}`), `{"jsonrpc":"2.0","method":"notifications/tasks","params":{"taskId":"t1","status":"completed"}}`))
+		ear := listenTo(t, session, mcpclient.Filter{Tasks: []string{"t2", "t1"}})
+		require.Equal(t, mcpclient.Filter{Tasks: []string{"t1"}}, ear.accepted())
+		ear.hears(taskChanged("t1", `{"taskId":"t1","status":"completed"}`))
+		require.Equal(t, []string{`{"taskIds":["t1","t2"]}`}, askedFor(t, server))
+		require.Contains(t, sentParams(t, server, listenMethod)[0], `"extensions":{"io.modelcontextprotocol/tasks":{}}`)
+	})
+}
+
+// What is read because of an event does not come from the cache.
+func TestListenMakesTheCacheForget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := tellingServer(t, mcptest.InMemory(), mcptest.Stateless(), mcptest.CacheHints(time.Hour, "public"))
+		session := sessionOf(t, server, new(mcpclient.Client))
+		read := func() string {
+			tools, err := mcpclient.Collect(session.Tools(t.Context()))
+			require.NoError(t, err)
+			prompts, err := mcpclient.Collect(session.Prompts(t.Context()))
+			require.NoError(t, err)
+			resources, err := mcpclient.Collect(session.Resources(t.Context()))
+			require.NoError(t, err)
+			notes, err := session.ReadResource(t.Context(), watchedURI)
+			require.NoError(t, err)
+			return fmt.Sprint(len(tools), len(prompts), len(resources), " ", notes.Contents[0].Text)
+		}
+		require.Equal(t, "2 1 1 one", read())
+		write := func(name string) {
+			server.AddTool(newTool(name), nil)
+			server.AddPrompt(mcpclient.Prompt{Name: name}, nil)
+			server.AddResource(mcpclient.Resource{URI: "test://" + name, Name: name})
+			server.AddResource(mcpclient.Resource{URI: watchedURI, Name: "notes"}, mcpclient.ResourceContents{Text: name})
+		}
+		write("two")
+		require.Equal(t, "2 1 1 one", read(), "from the cache: nobody listens")
+
+		ear := listenTo(t, session, everything())
+		ear.accepted()
+		write("three")
+		ear.hears(toolsChanged(), promptsChanged(), resourcesChanged(), updated(watchedURI))
+		require.Equal(t, "4 3 3 three", read())
+
+		server.DropListens()
+		synctest.Wait()
+		write("four")
+		require.Equal(t, "4 3 3 three", read())
+		ear.accepted()
+		ear.hears(suspicions()...)
+		require.Equal(t, "5 4 4 four", read())
+	})
+}

@@ -48,10 +48,21 @@ func (l *listener) missed(b *binding) {
 	}
 }
 
-// changed is told of every change before anybody who listens is, so that what
-// they read is new. uri is that of the resource that was updated.
+// changed takes what has changed out of the cache, before anybody who listens
+// is told: what they read is to be new. uri is that of the resource that was updated.
 func (c *core) changed(b *binding, kind EventKind, uri string) {
-	_, _, _ = b, kind, uri
+	at := b.endpoint.String()
+	switch kind {
+	case EventToolsChanged:
+		c.config.cache.drop(at, "tools/list")
+	case EventPromptsChanged:
+		c.config.cache.drop(at, "prompts/list")
+	case EventResourcesChanged:
+		c.config.cache.drop(at, "resources/list", "resources/templates/list")
+	case EventResourceUpdated:
+		c.config.cache.dropResource(at, uri)
+	default: // nothing is kept of it
+	}
 }
 
 // noticeOf reads a notification. It is false for those that nobody can ask for,
