@@ -110,7 +110,7 @@ func pendingInput(c *call, result jsontext.Value) (*InputRequiredError, error) {
 // roundOf is what a further round adds to the params: nothing of earlier rounds.
 func roundOf(answers map[string]jsontext.Value, state *string) jsontext.Value {
 	round := struct {
-		Responses map[string]jsontext.Value `json:"inputResponses,omitzero"`
+		Responses map[string]jsontext.Value `json:"inputResponses,omitempty"`
 		State     *string                   `json:"requestState,omitzero"`
 	}{answers, state}
 	text, _ := encode(&round) // of raw JSON and a string: cannot fail

@@ -133,9 +133,17 @@ func (r InputRequest) encodeAnswer(ctx context.Context, answer any) (jsontext.Va
 	case []Root:
 		h.roots = func(context.Context) ([]Root, error) { return answer, nil }
 	default:
-		return stdjson.Marshal(answer)
+		text, err := encodeObject("the value", answer)
+		if err == nil && text == nil {
+			err = &ArgumentError{What: "the value", Reason: "must be a JSON object, not null"}
+		}
+		return text, err
 	}
-	text, failed := h.answer(ctx, &inputRequest{method: r.Method, params: jsontext.Value(r.Params)})
+	request := &inputRequest{method: r.Method, params: jsontext.Value(r.Params)}
+	if h.offered(request) != nil {
+		return nil, fmt.Errorf("a %T does not answer %s", answer, excerpt(r.Method))
+	}
+	text, failed := h.answer(ctx, request)
 	if failed != nil {
 		return nil, failed
 	}
