@@ -68,7 +68,9 @@ func TestTour(t *testing.T) {
 			for at, method := range slices.Sorted(maps.Keys(stops())) {
 				t.Run(method, func(t *testing.T) {
 					v := arrive(t, ground, schemas, firstPort+40*order+at)
-					stops()[method](t.Context(), t, v)
+					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					defer cancel()
+					stops()[method](ctx, t, v)
 					v.leave(t, schemas != nil)
 				})
 			}
@@ -84,6 +86,9 @@ func TestTourMissesNoMethod(t *testing.T) {
 	}
 	require.ElementsMatch(t, methods, slices.Collect(maps.Keys(stops())))
 }
+
+// patience bounds one stop, most of which take milliseconds.
+const patience = 20 * time.Second
 
 // firstPort begins the two thousand ports from which the proxies take theirs.
 const firstPort = 27000
