@@ -2,6 +2,7 @@ package mcpclient_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 
@@ -11,7 +12,7 @@ import (
 
 // A program keeps its list of tools up to date, through lost connections and lost sessions.
 func ExampleSession_Listen() {
-	ctx := context.Background()
+	ctx, stop := context.WithCancel(context.Background())
 	server := mcptest.Start(mcptest.StandaloneStream())
 	defer server.Close()
 	session, err := mcpclient.Connect(ctx, server.URL())
@@ -20,24 +21,34 @@ func ExampleSession_Listen() {
 	}
 	defer session.Close()
 
+	go func() { // the server's people at work
+		if server.Await(ctx, func() bool { return server.Listening() > 0 }) == nil {
+			server.AddTool(mcpclient.Tool{Name: "weather"}, nil)
+		}
+	}()
+	err = watchTools(ctx, session, func(tools []*mcpclient.Tool) {
+		fmt.Println(len(tools), "tools")
+		stop()
+	})
+	fmt.Println("the end of its context ends it:", errors.Is(err, context.Canceled))
+	// Output:
+	// 3 tools
+	// the end of its context ends it: true
+}
+
+func watchTools(ctx context.Context, session *mcpclient.Session, use func([]*mcpclient.Tool)) error {
 	for event, err := range session.Listen(ctx, mcpclient.Filter{Tools: true}) {
 		if err != nil {
-			log.Fatal(err)
+			return err
 		}
-		switch event.Kind {
-		case mcpclient.EventListening:
-			fmt.Println("the server tells of changed tools:", event.Accepted.Tools)
-			server.AddTool(mcpclient.Tool{Name: "weather"}, nil)
-		case mcpclient.EventToolsChanged: // or, if event.Synthetic, perhaps changed
-			tools, err := mcpclient.Collect(session.Tools(ctx))
-			if err != nil {
-				log.Fatal(err)
-			}
-			fmt.Println(len(tools), "tools")
-			return
+		if event.Kind != mcpclient.EventToolsChanged {
+			continue
 		}
+		tools, err := mcpclient.Collect(session.Tools(ctx)) // perhaps the same, if event.Synthetic
+		if err != nil {
+			return err
+		}
+		use(tools)
 	}
-	// Output:
-	// the server tells of changed tools: true
-	// 3 tools
+	return nil
 }

@@ -129,9 +129,9 @@ type roundOf struct {
 	State     *string                    `json:"requestState"`
 }
 
-func roundsOf(t *testing.T, server *mcptest.Server, method string) (rounds []roundOf) {
+func roundsOf(t *testing.T, server *mcptest.Server) (rounds []roundOf) {
 	t.Helper()
-	for _, params := range sentParams(t, server, method) {
+	for _, params := range sentParams(t, server, "tools/call") {
 		var round roundOf
 		require.NoError(t, json.Unmarshal([]byte(params), &round))
 		rounds = append(rounds, round)
@@ -200,7 +200,7 @@ func TestInputRoundsAreTheSameCall(t *testing.T) {
 		require.Equal(t, "kept", r.Header.Get("X-Own"))
 	}
 	require.Len(t, ids, 3)
-	rounds := roundsOf(t, server, "tools/call")
+	rounds := roundsOf(t, server)
 	require.Equal(t, roundOf{}, rounds[0])
 	require.Len(t, rounds[1].Responses, 1)
 	require.Len(t, rounds[2].Responses, 1, "the answers of earlier rounds are in the server's state")
@@ -218,7 +218,7 @@ func TestInputStateIsExact(t *testing.T) {
 		server.Next(mcptest.InputRequired(state, inputsOf("roots")))
 		_, err := session.CallTool(t.Context(), "echo", nil)
 		require.NoError(t, err)
-		rounds := roundsOf(t, server, "tools/call")[before:]
+		rounds := roundsOf(t, server)[before:]
 		require.Len(t, rounds, 2)
 		require.Nil(t, rounds[0].State, "it leaks into no other call")
 		require.Equal(t, state, *rounds[1].State)
@@ -238,7 +238,7 @@ func TestInputEmptyState(t *testing.T) {
 	)
 	_, err := session.CallTool(t.Context(), "echo", nil)
 	require.NoError(t, err)
-	rounds := roundsOf(t, server, "tools/call")
+	rounds := roundsOf(t, server)
 	require.NotNil(t, rounds[1].State)
 	require.Empty(t, *rounds[1].State)
 }
@@ -252,7 +252,7 @@ func TestInputForgetsTheLastRound(t *testing.T) {
 	}
 	_, err := session.CallTool(t.Context(), "echo", nil)
 	require.NoError(t, err)
-	rounds := roundsOf(t, server, "tools/call")
+	rounds := roundsOf(t, server)
 	require.Len(t, rounds, 4)
 	require.Equal(t, "first", *rounds[1].State)
 	for i, key := range []string{"a", "b", "c"} {
@@ -319,7 +319,7 @@ func TestInputNothingButWait(t *testing.T) {
 		require.NoError(t, err)
 		require.Positive(t, time.Since(begun))
 		require.Less(t, time.Since(begun), time.Minute)
-		rounds := roundsOf(t, server, "tools/call")
+		rounds := roundsOf(t, server)
 		require.Len(t, rounds, 7)
 		require.Nil(t, rounds[1].Responses)
 		require.Equal(t, "later", *rounds[1].State)
