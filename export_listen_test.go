@@ -6,7 +6,9 @@ import "context"
 type ListenQueue struct{ l *listener }
 
 func NewListenQueue() ListenQueue {
-	return ListenQueue{newListener(newCore(context.Background(), new(Client).config()), Filter{})}
+	l := newListener(newCore(context.Background(), new(Client).config()), Filter{})
+	l.begun = true
+	return ListenQueue{l}
 }
 
 // Put queues e, told in a message of so many bytes.
@@ -16,7 +18,7 @@ func (q ListenQueue) Finish(err error) { q.l.finish(err) }
 
 func (q ListenQueue) Next(ctx context.Context) (Event, error) { return q.l.next(ctx) }
 
-// FilterWants and FilterSuspects show what a Filter asks for.
+// FilterWants shows what a Filter asks for.
 func FilterWants(f Filter, e Event) bool {
 	f = f.clone()
 	return f.wants(&e)

@@ -314,3 +314,25 @@ func (b *lockedBuilder) String() string {
 	defer b.mu.Unlock()
 	return b.text.String()
 }
+
+// An event over the limit would come again and again if the stream went on where it ended.
+func TestStreamPassesOverWhatIsTooLarge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := mcptest.New(t, mcptest.InMemory(), mcptest.StandaloneStream())
+		onGET(server, mcptest.Respond(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			text := `{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`
+			if r.Header.Get("Last-Event-ID") == "1" {
+				text = strings.Repeat("x", 2<<10)
+			}
+			_, _ = io.WriteString(w, "id: 1\ndata: "+text+"\n\n")
+		})))
+		session := sessionOf(t, server, &mcpclient.Client{MaxMessageSize: 1 << 10})
+		ear := listenTo(t, session, mcpclient.Filter{Tools: true})
+		ear.accepted()
+		for range 3 {
+			for ear.next().Synthetic {
+			}
+		}
+	})
+}

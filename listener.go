@@ -20,6 +20,7 @@ type listener struct {
 	wake   chan struct{} // there is something to take
 
 	mu      sync.Mutex
+	begun   bool // the server has been asked; what it says before is of no interest
 	queue   []*queued
 	waiting map[eventKey]*queued // those of queue that a further one of their kind joins
 	bytes   int
@@ -57,8 +58,10 @@ func (l *listener) put(e Event, bytes int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.wakeUp()
+	l.begun = l.begun || e.Kind == EventListening
 	earlier := l.waiting[e.key()]
 	switch {
+	case !l.begun:
 	case earlier != nil && e.Synthetic: // says nothing that the one told does not
 	case earlier != nil && l.bytes-earlier.bytes+bytes <= maxQueuedBytes:
 		l.bytes += bytes - earlier.bytes
