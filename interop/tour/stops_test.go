@@ -16,7 +16,10 @@ import (
 func stops() map[string]func(context.Context, *testing.T, *visit) {
 	return map[string]func(context.Context, *testing.T, *visit){
 		"AnswerInput":       answerInput,
+		"AwaitTask":         partOfTask,
 		"CallTool":          callTool,
+		"CallToolAsTask":    asTask,
+		"CancelTask":        partOfTask,
 		"Close":             closeSession,
 		"CompletePrompt":    completePrompt,
 		"CompleteResource":  completeResource,
@@ -38,7 +41,11 @@ func stops() map[string]func(context.Context, *testing.T, *visit) {
 		"SetLogLevel":       setLogLevel,
 		"State":             state,
 		"Stats":             state,
+		"Task":              partOfTask,
+		"TaskResult":        partOfTask,
+		"Tasks":             partOfTask,
 		"Tools":             list((*mcpclient.Session).Tools),
+		"UpdateTask":        partOfTask,
 	}
 }
 

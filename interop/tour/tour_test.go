@@ -103,9 +103,13 @@ type visit struct {
 
 func arrive(t *testing.T, g ground, schemas *wirecheck.Schemas, port int) *visit {
 	t.Helper()
-	server := mcptest.New(t, g.options...)
+	server := mcptest.New(t, append(slices.Clip(g.options), mcptest.TaskHints(50*time.Millisecond, 0))...)
 	furnish(server, g)
-	monitor := schemas.Monitor()
+	var extensions []string
+	if g.modern() {
+		extensions = []string{"tasks/get", "tasks/update", "tasks/cancel"}
+	}
+	monitor := schemas.Monitor(extensions...)
 	port, err := child.FreePort(t.Context(), port, firstPort+2000)
 	require.NoError(t, err)
 	between, err := proxy.Start(t.Context(), port, server.URL(), monitor)
