@@ -157,7 +157,9 @@ func TestTaskOutlivesItsSession(t *testing.T) {
 		r.server.ForgetSessions()
 		<-time.After(time.Minute)
 		r.work <- works("done")
-		require.Equal(t, "done", (<-ended).result.Text())
+		end := <-ended
+		require.NoError(t, end.err)
+		require.Equal(t, "done", end.result.Text())
 	})
 }
 
