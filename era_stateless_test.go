@@ -75,7 +75,6 @@ func everyCall(t *testing.T, session *mcpclient.Session) {
 	require.NoError(t, session.Ping(ctx))
 	require.NoError(t, session.Request(ctx, "acme/thing", nil, nil))
 	require.NoError(t, session.Notify(ctx, "notifications/acme", map[string]any{"x": 1}))
-	require.NoError(t, session.RootsChanged(ctx))
 }
 
 // metaOf returns the _meta of a request, member by member.
@@ -121,6 +120,7 @@ func TestStatelessRequestsSpeakForThemselves(t *testing.T) {
 	oneOfEach(server)
 	session := openSession(t, client, server)
 	everyCall(t, session)
+	require.NoError(t, session.RootsChanged(t.Context()))
 	require.Empty(t, session.ID())
 	require.NoError(t, session.Close())
 
