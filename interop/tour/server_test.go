@@ -30,6 +30,7 @@ func addTools(server *mcptest.Server, g ground) {
 			&mcpclient.Embedded{Resource: &mcpclient.ResourceContents{URI: "tour://picture", Blob: []byte("picture")}},
 		}}, nil
 	})
+	addJobs(server, g)
 	server.AddTool(mcpclient.Tool{Name: "talkative", InputSchema: object}, talk)
 	server.AddTool(mcpclient.Tool{Name: "inquisitive", InputSchema: object}, inquirer(g))
 	server.AddTool(mcpclient.Tool{Name: "failing", InputSchema: object}, func(context.Context, *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
@@ -40,6 +41,36 @@ func addTools(server *mcptest.Server, g ground) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
+}
+
+// addJobs adds tools that run as tasks, if the client asks for it.
+func addJobs(server *mcptest.Server, g ground) {
+	job := func(name string, h mcptest.ToolHandler) {
+		tool := mcpclient.Tool{Name: name, InputSchema: json.RawMessage(`{"type":"object"}`)}
+		if g.hasTasks() {
+			tool.Execution = &mcpclient.ToolExecution{TaskSupport: "optional"}
+		}
+		server.AddTool(tool, h)
+	}
+	job("job", func(context.Context, *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+		return mcptest.Text("done"), nil
+	})
+	job("asking job", func(ctx context.Context, _ *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+		_, err := mcptest.Ask(ctx, "roots/list", nil)
+		return mcptest.Text("asked"), err
+	})
+	job("endless job", func(ctx context.Context, _ *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+}
+
+// addTool adds a tool while the server runs.
+func addTool(server *mcptest.Server, name string) {
+	server.AddTool(mcpclient.Tool{Name: name, InputSchema: json.RawMessage(`{"type":"object"}`)},
+		func(context.Context, *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+			return mcptest.Text(name), nil
+		})
 }
 
 func talk(_ context.Context, req *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {

@@ -16,10 +16,10 @@ import (
 func stops() map[string]func(context.Context, *testing.T, *visit) {
 	return map[string]func(context.Context, *testing.T, *visit){
 		"AnswerInput":       answerInput,
-		"AwaitTask":         partOfTask,
+		"AwaitTask":         awaitTask,
 		"CallTool":          callTool,
-		"CallToolAsTask":    asTask,
-		"CancelTask":        partOfTask,
+		"CallToolAsTask":    callToolAsTask,
+		"CancelTask":        cancelTask,
 		"Close":             closeSession,
 		"CompletePrompt":    completePrompt,
 		"CompleteResource":  completeResource,
@@ -28,6 +28,7 @@ func stops() map[string]func(context.Context, *testing.T, *visit) {
 		"Err":               state,
 		"GetPrompt":         getPrompt,
 		"ID":                state,
+		"Listen":            listen,
 		"Notify":            notify,
 		"Ping":              ping,
 		"Prompts":           list((*mcpclient.Session).Prompts),
@@ -41,11 +42,11 @@ func stops() map[string]func(context.Context, *testing.T, *visit) {
 		"SetLogLevel":       setLogLevel,
 		"State":             state,
 		"Stats":             state,
-		"Task":              partOfTask,
-		"TaskResult":        partOfTask,
-		"Tasks":             partOfTask,
+		"Task":              task,
+		"TaskResult":        taskResult,
+		"Tasks":             tasks,
+		"UpdateTask":        updateTask,
 		"Tools":             list((*mcpclient.Session).Tools),
-		"UpdateTask":        partOfTask,
 	}
 }
 
@@ -92,23 +93,29 @@ func answerInput(ctx context.Context, t *testing.T, v *visit) {
 	for {
 		pending, ok := errors.AsType[*mcpclient.InputRequiredError](err)
 		require.True(t, ok, "%v", err)
-		answers := map[string]any{}
-		for key, request := range pending.Requests {
-			switch request.Method {
-			case "roots/list":
-				answers[key] = []mcpclient.Root{{URI: "file:///later"}}
-			case "elicitation/create":
-				answers[key] = mcpclient.Accept(map[string]any{"name": "Ada"})
-			default:
-				answers[key] = &mcpclient.SamplingReply{Model: "tour", Content: []mcpclient.Content{&mcpclient.Text{Text: "later"}}}
-			}
-		}
+		answers := answersTo(pending.Requests)
 		var result mcpclient.ToolResult
 		if err = s.AnswerInput(ctx, pending, answers, &result, mcpclient.WithDeferredInput()); err == nil {
 			require.Equal(t, "asked", result.Text())
 			return
 		}
 	}
+}
+
+// answersTo answers what a server wants to know.
+func answersTo(requests map[string]mcpclient.InputRequest) map[string]any {
+	answers := map[string]any{}
+	for key, request := range requests {
+		switch request.Method {
+		case "roots/list":
+			answers[key] = []mcpclient.Root{{URI: "file:///later"}}
+		case "elicitation/create":
+			answers[key] = mcpclient.Accept(map[string]any{"name": "Ada"})
+		default:
+			answers[key] = &mcpclient.SamplingReply{Model: "tour", Content: []mcpclient.Content{&mcpclient.Text{Text: "later"}}}
+		}
+	}
+	return answers
 }
 
 func closeSession(ctx context.Context, t *testing.T, v *visit) {

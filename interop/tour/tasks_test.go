@@ -8,59 +8,122 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-mcp/mcpclient"
-	"github.com/holdfast-mcp/mcpclient/mcptest"
 )
 
-// asTask goes through the life of a task, which asks for input. Every method of tasks has its part in it.
-func asTask(ctx context.Context, t *testing.T, v *visit) {
-	v.server.AddTool(mcpclient.Tool{Name: "lengthy", Execution: &mcpclient.ToolExecution{TaskSupport: "optional"}}, inquirer(v.ground))
-	v.server.AddTool(mcpclient.Tool{Name: "slow", Execution: &mcpclient.ToolExecution{TaskSupport: "optional"}},
-		func(ctx context.Context, _ *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
-		})
+// start starts a tool as a task. In versions without tasks it sees that nothing is sent, and returns nil.
+func (v *visit) start(ctx context.Context, t *testing.T, s *mcpclient.Session, tool string) *mcpclient.Task {
+	t.Helper()
+	_, err := mcpclient.Collect(s.Tools(ctx)) // which tools can be tasks stands in their list
+	require.NoError(t, err)
+	started, err := s.CallToolAsTask(ctx, tool, nil)
+	if !v.hasTasks() {
+		require.ErrorIs(t, err, mcpclient.ErrUnsupported)
+		return nil
+	}
+	require.NoError(t, err)
+	require.NotEmpty(t, started.ID)
+	return started
+}
+
+func callToolAsTask(ctx context.Context, t *testing.T, v *visit) {
 	s := v.connect(ctx, t)
-	task, err := s.CallToolAsTask(ctx, "lengthy", nil, mcpclient.WithProgress(func(mcpclient.Progress) {}))
-	if v.version < before {
+	if job := v.start(ctx, t, s, "job"); job != nil {
+		result, err := s.AwaitTask(ctx, job)
+		require.NoError(t, err)
+		require.Equal(t, "done", result.Text())
+	}
+}
+
+// awaitTask waits for a task that asks for input meanwhile, which the handlers give.
+func awaitTask(ctx context.Context, t *testing.T, v *visit) {
+	s := v.connect(ctx, t)
+	if job := v.start(ctx, t, s, "asking job"); job != nil {
+		result, err := s.AwaitTask(ctx, job)
+		require.NoError(t, err)
+		require.Equal(t, "asked", result.Text())
+	}
+}
+
+// updateTask gives the input itself, where the version has a message for it.
+func updateTask(ctx context.Context, t *testing.T, v *visit) {
+	s := v.connect(ctx, t)
+	job := v.start(ctx, t, s, "asking job")
+	if job == nil {
+		return
+	}
+	if !v.modern() {
+		require.ErrorIs(t, s.UpdateTask(ctx, job, nil), mcpclient.ErrUnsupported)
+		return
+	}
+	for {
+		result, err := s.AwaitTask(ctx, job, mcpclient.WithDeferredInput())
+		if err == nil {
+			require.Equal(t, "asked", result.Text())
+			return
+		}
+		pending, ok := errors.AsType[*mcpclient.InputRequiredError](err)
+		require.True(t, ok, "%v", err)
+		require.NoError(t, s.UpdateTask(ctx, pending.Task, answersTo(pending.Task.Requests)))
+	}
+}
+
+func task(ctx context.Context, t *testing.T, v *visit) {
+	s := v.connect(ctx, t)
+	if job := v.start(ctx, t, s, "endless job"); job != nil {
+		now, err := s.Task(ctx, job.ID)
+		require.NoError(t, err)
+		require.Equal(t, job.ID, now.ID)
+	}
+}
+
+func cancelTask(ctx context.Context, t *testing.T, v *visit) {
+	s := v.connect(ctx, t)
+	if job := v.start(ctx, t, s, "endless job"); job != nil {
+		require.NoError(t, s.CancelTask(ctx, job.ID))
+		_, err := s.AwaitTask(ctx, job)
+		require.Error(t, err)
+	}
+}
+
+func taskResult(ctx context.Context, t *testing.T, v *visit) {
+	s := v.connect(ctx, t)
+	if job := v.start(ctx, t, s, "job"); job != nil {
+		_, err := s.AwaitTask(ctx, job)
+		require.NoError(t, err)
+		result, err := s.TaskResult(ctx, job.ID)
+		require.NoError(t, err)
+		require.Equal(t, "done", result.Text())
+	}
+}
+
+func tasks(ctx context.Context, t *testing.T, v *visit) {
+	s := v.connect(ctx, t)
+	job := v.start(ctx, t, s, "job")
+	all, err := mcpclient.Collect(s.Tasks(ctx))
+	if job == nil || v.modern() {
 		require.ErrorIs(t, err, mcpclient.ErrUnsupported)
 		return
 	}
 	require.NoError(t, err)
-	if v.modern() {
-		answerTask(ctx, t, s, task.ID)
-	}
-	result, err := s.AwaitTask(ctx, task)
-	require.NoError(t, err)
-	again, err := s.TaskResult(ctx, task.ID)
-	require.NoError(t, err)
-	require.Equal(t, result, again)
-	ended, err := s.Task(ctx, task.ID)
-	require.NoError(t, err)
-	require.True(t, ended.Done())
-	tasks, err := mcpclient.Collect(s.Tasks(ctx))
-	require.Equal(t, v.modern(), errors.Is(err, mcpclient.ErrUnsupported))
-	require.Equal(t, v.modern(), len(tasks) == 0)
-
-	endless, err := s.CallToolAsTask(ctx, "slow", nil)
-	require.NoError(t, err)
-	require.NoError(t, s.CancelTask(ctx, endless.ID))
-	_, err = s.AwaitTask(ctx, endless)
-	cancelled, ok := errors.AsType[*mcpclient.TaskError](err)
-	require.True(t, ok, "%v", err)
-	require.Equal(t, mcpclient.TaskCancelled, cancelled.Task.Status)
+	require.Len(t, all, 1)
 }
 
-// partOfTask is the stop of each method that asTask calls on its way.
-func partOfTask(context.Context, *testing.T, *visit) {}
-
-// answerTask answers the first question of a task by hand.
-func answerTask(ctx context.Context, t *testing.T, s *mcpclient.Session, id string) {
-	_, err := s.AwaitTask(ctx, &mcpclient.Task{ID: id}, mcpclient.WithDeferredInput())
-	pending, ok := errors.AsType[*mcpclient.InputRequiredError](err)
-	require.True(t, ok, "%v", err)
-	answers := map[string]any{}
-	for key := range pending.Requests {
-		answers[key] = []mcpclient.Root{{URI: "file:///later"}}
+// listen hears of a tool and of a resource, where the server has a stream for it.
+func listen(ctx context.Context, t *testing.T, v *visit) {
+	s := v.connect(ctx, t)
+	expected := map[mcpclient.EventKind]bool{mcpclient.EventToolsChanged: true, mcpclient.EventResourceUpdated: true}
+	for event, err := range s.Listen(ctx, mcpclient.Filter{Tools: true, ResourceURIs: []string{"tour://motto"}}) {
+		require.NoError(t, err)
+		if event.Kind == mcpclient.EventListening {
+			if !event.Accepted.Tools {
+				require.False(t, v.streams)
+				return
+			}
+			addTool(v.server, "added")
+			v.server.ResourceUpdated("tour://motto")
+		}
+		if delete(expected, event.Kind); len(expected) == 0 {
+			return
+		}
 	}
-	require.NoError(t, s.UpdateTask(ctx, pending.Task, answers))
 }

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type ground struct {
 	name    string
 	version string
+	streams bool // the server has a stream for what it tells unasked
 	options []mcptest.Option
 }
 
@@ -38,20 +39,31 @@ func (g ground) modern() bool { return g.version == newest }
 // asks tells whether servers of the version can ask a person.
 func (g ground) asks() bool { return g.version >= "2025-06-18" }
 
+// hasTasks tells whether tools can be tasks in the version.
+func (g ground) hasTasks() bool { return g.version >= before }
+
+// extensions are the methods of the tasks extension, which the schema of the version does not have.
+func (g ground) extensions() []string {
+	if !g.modern() {
+		return nil
+	}
+	return []string{"tasks/get", "tasks/update", "tasks/cancel"}
+}
+
 func grounds() []ground {
 	paged := mcptest.PageSize(2) // lists have more than one page
 	var all []ground
 	for _, version := range []string{"2024-11-05", "2025-03-26", "2025-06-18", before} {
 		speaks := mcptest.Versions(version)
 		all = append(all,
-			ground{version, version, []mcptest.Option{paged, speaks}},
-			ground{version + " streams", version, []mcptest.Option{paged, speaks, mcptest.Resumable(), mcptest.StandaloneStream()}},
+			ground{version, version, false, []mcptest.Option{paged, speaks}},
+			ground{version + " streams", version, true, []mcptest.Option{paged, speaks, mcptest.Resumable(), mcptest.StandaloneStream()}},
 		)
 	}
 	return append(all,
-		ground{newest, newest, []mcptest.Option{paged, mcptest.Stateless()}},
-		ground{newest + " streams", newest, []mcptest.Option{paged, mcptest.Stateless(), mcptest.Streams()}},
-		ground{newest + " cached", newest, []mcptest.Option{paged, mcptest.DualEra(), mcptest.CacheHints(time.Minute, "public")}},
+		ground{newest, newest, true, []mcptest.Option{paged, mcptest.Stateless()}},
+		ground{newest + " streams", newest, true, []mcptest.Option{paged, mcptest.Stateless(), mcptest.Streams()}},
+		ground{newest + " cached", newest, true, []mcptest.Option{paged, mcptest.DualEra(), mcptest.CacheHints(time.Minute, "public")}},
 	)
 }
 
@@ -103,13 +115,9 @@ type visit struct {
 
 func arrive(t *testing.T, g ground, schemas *wirecheck.Schemas, port int) *visit {
 	t.Helper()
-	server := mcptest.New(t, append(slices.Clip(g.options), mcptest.TaskHints(50*time.Millisecond, 0))...)
+	server := mcptest.New(t, append(g.options, mcptest.TaskHints(10*time.Millisecond, 0))...)
 	furnish(server, g)
-	var extensions []string
-	if g.modern() {
-		extensions = []string{"tasks/get", "tasks/update", "tasks/cancel"}
-	}
-	monitor := schemas.Monitor(extensions...)
+	monitor := schemas.Monitor(g.extensions()...)
 	port, err := child.FreePort(t.Context(), port, firstPort+2000)
 	require.NoError(t, err)
 	between, err := proxy.Start(t.Context(), port, server.URL(), monitor)
