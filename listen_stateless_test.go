@@ -304,3 +304,14 @@ func TestListenMakesTheCacheForget(t *testing.T) {
 		require.Equal(t, "5 4 4 four", read())
 	})
 }
+
+// A server that says outright that it speaks another version now is asked anew who it is.
+func TestSubscriptionRefusedForTheVersion(t *testing.T) {
+	inStateless(t, func(t *testing.T, server *mcptest.Server, session *mcpclient.Session) {
+		server.Next(mcptest.VersionUnsupported("another").On(listenMethod))
+		ear := listenTo(t, session, everything())
+		require.Equal(t, everything(), ear.accepted())
+		require.Equal(t, uint64(2), session.Stats().Generation)
+		require.Len(t, sentParams(t, server, listenMethod), 2)
+	})
+}
