@@ -75,11 +75,8 @@ func (k *keeper) awaitEarly(ctx context.Context) {
 
 func (k *keeper) awaitOpen(ctx context.Context) {
 	k.mu.Lock()
-	gate, over := k.gate, k.over
+	gate := k.gate
 	k.mu.Unlock()
-	if over {
-		return
-	}
 	select {
 	case <-gate.opened:
 	case <-ctx.Done():
@@ -107,7 +104,7 @@ func (k *keeper) leave() {
 	if k.stop != nil {
 		k.stop()
 	}
-	if !k.over {
+	if !k.over { // else the gate stays open
 		k.gate = newGate()
 	}
 }
