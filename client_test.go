@@ -44,6 +44,9 @@ func TestPromises(t *testing.T) {
 		{"What you hand in stays yours", promiseHandedIn},
 		{"A list comes whole", promiseLists},
 		{"A session can move to another process", promiseResume},
+		{"Any server, the same calls", promiseAnyServer},
+		{"A question finds its answer", promiseQuestions},
+		{"News gets through", promiseNews},
 	}
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)

@@ -61,7 +61,7 @@ func (d Delivery) String() string {
 // which call it was, how far it came, and why it failed. Use errors.As on it
 // for the facts and errors.Is or errors.As on its cause to branch.
 type CallError struct {
-	Method     string   // JSON-RPC method, or "connect", "resume", "close", "reinitialize"
+	Method     string   // JSON-RPC method, or "connect", "resume", "close", "reinitialize", "listen"
 	Target     string   // tool name, resource URI, prompt name, endpoint; may be empty
 	CallID     string   // correlation id of the logical call, equal over all its re-sends; the one that Trace and Logger show
 	Attempts   int      // how many times the request was sent

@@ -27,24 +27,24 @@ func ExampleSession_Listen() {
 		}
 	}()
 	err = watchTools(ctx, session, func(tools []*mcpclient.Tool) {
-		fmt.Println(len(tools), "tools")
-		stop()
+		if len(tools) == 3 { // echo, add, and now
+			fmt.Println(tools[2].Name)
+			stop()
+		}
 	})
 	fmt.Println("the end of its context ends it:", errors.Is(err, context.Canceled))
 	// Output:
-	// 3 tools
+	// weather
 	// the end of its context ends it: true
 }
 
 func watchTools(ctx context.Context, session *mcpclient.Session, use func([]*mcpclient.Tool)) error {
-	for event, err := range session.Listen(ctx, mcpclient.Filter{Tools: true}) {
+	for _, err := range session.Listen(ctx, mcpclient.Filter{Tools: true}) {
 		if err != nil {
 			return err
 		}
-		if event.Kind != mcpclient.EventToolsChanged {
-			continue
-		}
-		tools, err := mcpclient.Collect(session.Tools(ctx)) // perhaps the same, if event.Synthetic
+		// Each event is a reason to look: listening has begun, the list has changed, or it may have.
+		tools, err := mcpclient.Collect(session.Tools(ctx))
 		if err != nil {
 			return err
 		}
