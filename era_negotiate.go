@@ -134,8 +134,9 @@ const changedEraMeans = "the server has been replaced by one that works differen
 
 // changedEra tells whether an answer to a call on b, one that is no refusal of
 // its session, is how a server answers that has been replaced: by one of the
-// stateless era, which misses what every request has to carry there, or, where
-// there were no session ids, by one that wants them.
+// stateless era, which misses what every request has to carry there, by one that
+// takes no POST at this URL, or, where there were no session ids, by one that
+// wants them.
 func changedEra(b *binding, a *answer) (row string, v Verdict) {
 	const reserved = "io.modelcontextprotocol/"
 	switch {
@@ -143,6 +144,8 @@ func changedEra(b *binding, a *answer) (row string, v Verdict) {
 		return "E4", VerdictVerify
 	case a.isModern(), a.status == http.StatusBadRequest && a.rpc != nil && a.rpc.Code == codeInvalidParams && strings.Contains(a.rpc.Message, reserved):
 		return "E1", VerdictVerify
+	case a.httpMethod == http.MethodPost && a.status == http.StatusMethodNotAllowed, b.id == "" && a.status == http.StatusNotFound && a.rpc == nil:
+		return "E5", VerdictVerify
 	default:
 		return "", VerdictAlive
 	}
