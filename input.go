@@ -207,7 +207,10 @@ func (c *core) collectInput(ctx context.Context, b *binding, call *call, pending
 func (c *core) inputRequests(b *binding, pending *InputRequiredError) (map[string]*inputRequest, *inputError) {
 	requests := make(map[string]*inputRequest, len(pending.Requests))
 	for key, r := range pending.Requests {
-		request := &inputRequest{method: r.Method, params: jsontext.Value(r.Params), server: b.server, completion: c.pages.of}
+		request := &inputRequest{method: r.Method, params: jsontext.Value(r.Params), server: b.server}
+		if b.era.traits().serverAsks {
+			request.completion = c.pages.of
+		} // else no notice will come
 		if wrong := c.config.input.offered(request); wrong != nil {
 			return nil, wrong
 		}
