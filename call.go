@@ -81,17 +81,23 @@ func (c *call) unanswered() error {
 // another call, so it is touched from several goroutines.
 type idleClock struct {
 	limit time.Duration
+	born  time.Time
+	heard atomic.Int64               // after born: when the call last gave a sign of life
 	timer atomic.Pointer[time.Timer] // of the present attempt
 	holds atomic.Int32               // handlers that work on what the server asked during the call
 }
 
+func newIdleClock(limit time.Duration) *idleClock { return &idleClock{limit: limit, born: time.Now()} }
+
 func (c *idleClock) start(expire func()) (stop func() bool) {
+	c.heard.Store(int64(time.Since(c.born)))
 	timer := time.AfterFunc(c.limit, func() {
-		if c.holds.Load() > 0 { // the server waits for us
+		switch {
+		case c.holds.Load() > 0: // the server waits for us
 			c.touch()
-			return
+		case time.Since(c.born)-time.Duration(c.heard.Load()) >= c.limit: // else touch came as the timer fired, and has set it anew
+			expire()
 		}
-		expire()
 	})
 	c.timer.Store(timer)
 	return timer.Stop
@@ -116,6 +122,7 @@ func (c *idleClock) touch() {
 	if c == nil {
 		return
 	}
+	c.heard.Store(int64(time.Since(c.born)))
 	if timer := c.timer.Load(); timer != nil {
 		timer.Reset(c.limit)
 	}

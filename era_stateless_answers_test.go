@@ -154,6 +154,11 @@ func TestStatelessHeaderMismatchStays(t *testing.T) {
 
 	session, server = statelessly(t, new(mcpclient.Client))
 	server.Always(mcptest.HeaderMismatch().On("tools/call"))
+	server.Always(mcptest.HeaderMismatch().On("prompts/get"))
+	_, err = session.GetPrompt(t.Context(), "ask", nil)
+	mismatch(t, err)
+	require.Len(t, requestsBy(server, http.MethodPost, "prompts/get"), 1)
+	require.Empty(t, requestsBy(server, http.MethodPost, "tools/list"), "the tools have nothing to do with it")
 	_, err = session.CallTool(t.Context(), "echo", nil)
 	mismatch(t, err)
 	require.Equal(t, 2, asCallError(t, err).Attempts)

@@ -140,42 +140,45 @@ func TestHandlersAreBounded(t *testing.T) {
 
 // TestHandlersTakenBack: a request that the server cancels ends its handler, and gets no answer. No other is touched.
 func TestHandlersTakenBack(t *testing.T) {
-	ended := make(chan error, 1)
-	release := make(chan struct{})
-	server := newImpostor(t)
-	begun := make(chan string, 2)
-	session := server.connect(t, clientThat(func(ctx context.Context, kind string) error {
-		begun <- kind
-		if kind == "form" {
-			<-ctx.Done()
-			ended <- ctx.Err()
-			return nil
-		}
-		<-release
-		return ctx.Err()
-	}))
-	server.answersCalls(func(w http.ResponseWriter, r *http.Request, m *wireMessage) {
-		send := startStream(w)
-		send(asksFor(`"1"`, "elicitation/create", formParams) + asksFor("1", "roots/list", "{}"))
-		<-begun
-		<-begun
-		send(takesBack("7") + takesBack(`"unknown"`) + takesBack("null") + takesBack("{}") + takesBack(`"1"`))
-		<-ended
-		send(takesBack(`"1"`)) // again
-		close(release)
-		server.await(r.Context(), 1, isReply)
-		send(asksFor(`"1"`, "ping", "{}")) // the id is free
-		server.await(r.Context(), 2, isReply)
-		send(event(answerTo(m)))
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		release := make(chan struct{})
+		server := newImpostorInMemory(t)
+		begun := make(chan string, 2)
+		session := server.connect(t, clientThat(func(ctx context.Context, kind string) error {
+			begun <- kind
+			if kind == "form" {
+				<-ctx.Done()
+				ended <- ctx.Err()
+				return nil
+			}
+			<-release
+			return ctx.Err()
+		}))
+		server.answersCalls(func(w http.ResponseWriter, r *http.Request, m *wireMessage) {
+			send := startStream(w)
+			send(asksFor(`"1"`, "elicitation/create", formParams) + asksFor("1", "roots/list", "{}"))
+			<-begun
+			<-begun
+			send(takesBack("7") + takesBack(`"unknown"`) + takesBack("null") + takesBack("{}") + takesBack(`"1"`))
+			<-ended
+			_ = after(r.Context(), time.Second) // for an answer that must not come
+			send(takesBack(`"1"`)) // again
+			close(release)
+			server.await(r.Context(), 1, isReply)
+			send(asksFor(`"1"`, "ping", "{}")) // the id is free
+			server.await(r.Context(), 2, isReply)
+			send(event(answerTo(m)))
+		})
+		_, err := session.CallTool(t.Context(), "echo", nil)
+		require.NoError(t, err)
+		require.NoError(t, session.Close())
+		replies := server.arrived(isReply)
+		require.Len(t, replies, 2)
+		require.Equal(t, "1", string(replies[0].ID))
+		require.Nil(t, replies[0].Error)
+		require.JSONEq(t, "{}", string(replies[1].Result))
 	})
-	_, err := session.CallTool(t.Context(), "echo", nil)
-	require.NoError(t, err)
-	require.NoError(t, session.Close())
-	replies := server.arrived(isReply)
-	require.Len(t, replies, 2)
-	require.Equal(t, "1", string(replies[0].ID))
-	require.Nil(t, replies[0].Error)
-	require.JSONEq(t, "{}", string(replies[1].Result))
 }
 
 // TestHandlersEndWithTheCall that they were asked in, however it ends. The answer is sent all the same, but for Close.

@@ -123,7 +123,7 @@ func (c *call) prepare() error {
 		c.header = userHeader(c.settings.header)
 	}
 	if c.settings.idle > 0 {
-		c.clock = &idleClock{limit: c.settings.idle}
+		c.clock = newIdleClock(c.settings.idle)
 	}
 	var err error
 	c.plain, err = marshalParams(c.params)
