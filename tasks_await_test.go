@@ -253,6 +253,28 @@ func TestTaskAnswersEachKeyOnce(t *testing.T) {
 	}
 }
 
+// Nobody knows whether an answer arrived, and the status lags behind: it is sent again, and that the server has it already
+// is no error.
+func TestTaskAnswerIsNotConfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const question = `{"method":"elicitation/create","params":{"message":"who?","requestedSchema":{"type":"object","properties":{}}}}`
+		stale := answering("tasks/get", `{"taskId":"task-1","status":"input_required","inputRequests":{"input-1":`+question+`}}`)
+		var r *taskRig
+		client := &mcpclient.Client{Elicit: func(context.Context, *mcpclient.Elicitation) (*mcpclient.ElicitationReply, error) {
+			r.server.Next(mcptest.DropAfter().On("tasks/update"), stale, stale)
+			return mcpclient.Decline(), nil
+		}}
+		r = newTaskRig(t, client, true)
+		ended := r.awaiting(t.Context(), r.start())
+		r.work <- asks
+		end := <-ended
+		require.NoError(t, end.err)
+		require.Equal(t, `{"action":"decline"}`, end.result.Text())
+		require.Equal(t, 2, r.sent("tasks/update"))
+		require.Empty(t, r.server.Unused())
+	})
+}
+
 // The status lags behind: the server goes on asking for what it has, beside what is new.
 func TestTaskStatusLags(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
