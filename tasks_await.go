@@ -34,12 +34,10 @@ const (
 // [WithProgress] reports the progress of the task if the task's own call was made with it, in the same process;
 // the newer design of the protocol has none. [WithIdleTimeout] bounds the silence on each of the requests.
 func (s *Session) AwaitTask(ctx context.Context, task *Task, options ...CallOption) (*ToolResult, error) {
-	settings := settingsOf(options)
-	defer s.hearTask(task.progressToken, settings.progress)()
+	defer s.hearTask(task.progressToken, settingsOf(options).progress)()
 	quiet := func(s *callSettings) { s.progress = nil } // the requests of the waiting are not the task
 	w := &taskWait{session: s, id: task.ID, options: append(slices.Clip(options), quiet)}
 	w.call = s.taskCall(taskGetMethod, task.ID, w.options)
-	w.call.settings = settings
 	return w.until(ctx, task)
 }
 

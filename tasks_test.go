@@ -282,3 +282,25 @@ func TestTaskIsForbidden(t *testing.T) {
 		require.NoError(t, err, "another session may have other tools")
 	})
 }
+
+// A server of the older design declares each part on its own; null and false are no declaration.
+func TestTasksAreOfferedInPart(t *testing.T) {
+	const whole = `"tasks":{"cancel":{},"list":{},"requests":{"tools":{"call":{}}}}`
+	for declared, missing := range map[string]string{
+		`"tasks":{"cancel":null,"requests":{"tools":{}}}`: "tasks.requests.tools.call", `"tasks":{"cancel":false,"requests":true}`: "tasks.requests.tools.call",
+		`"tasks":null`: "tasks", `"tasks":7`: "tasks",
+	} {
+		t.Run(declared, func(t *testing.T) {
+			server := mcptest.New(t)
+			server.AddTool(mcpclient.Tool{Name: "job", Execution: &mcpclient.ToolExecution{TaskSupport: "optional"}}, works("done"))
+			server.Always(opening(rewritten(whole, declared)))
+			r := &taskRig{t: t, server: server, session: sessionOf(t, server, new(mcpclient.Client))}
+			_, err := r.session.CallToolAsTask(t.Context(), "job", nil)
+			requireUnsent(t, r, "tools/call", err)
+			require.ErrorContains(t, err, "does not declare "+missing+":")
+			requireUnsent(t, r, "tasks/cancel", r.session.CancelTask(t.Context(), "x"))
+			_, err = mcpclient.Collect(r.session.Tasks(t.Context()))
+			requireUnsent(t, r, "tasks/list", err)
+		})
+	}
+}
