@@ -85,7 +85,7 @@ func withoutEra(err error) error {
 // speaks JSON-RPC does not speak that version; what else answers may be anything.
 func pinnedOnly(pinned string, err error) error {
 	unmarked := withoutEra(err)
-	if !is[*otherEraError](err) || is[*VersionError](err) || !is[*RPCError](err) {
+	if !is[*otherEraError](err) || !is[*RPCError](err) {
 		return unmarked
 	}
 	version := &VersionError{Wanted: []string{pinned}, Offered: offeredVersions(err)}
@@ -221,10 +221,11 @@ func (m *eraMemory) of(at *url.URL) string {
 func (m *eraMemory) remember(at *url.URL, name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.names == nil || len(m.names) >= maxEndpoints {
+	key := at.String()
+	if _, known := m.names[key]; !known && (m.names == nil || len(m.names) >= maxEndpoints) {
 		m.names = make(map[string]string)
 	}
-	m.names[at.String()] = name
+	m.names[key] = name
 }
 
 func (m *eraMemory) forget(at *url.URL) {

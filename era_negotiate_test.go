@@ -3,6 +3,8 @@ package mcpclient_test
 import (
 	"context"
 	"net/http"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -285,4 +287,29 @@ func TestRememberedEra(t *testing.T) {
 		require.NoError(t, session.Close())
 		require.Equal(t, 2, countOf(server, "server/discover"), "gateways have endpoints of different eras on one origin")
 	})
+}
+
+// TestEraMemoryIsBounded: a program that connects to ever new URLs must not grow by it.
+func TestEraMemoryIsBounded(t *testing.T) {
+	const endpoints = 1024
+	server := mcptest.New(t, mcptest.InMemory(), mcptest.History(10))
+	client := &mcpclient.Client{HTTPClient: server.HTTPClient()}
+	connect := func(n int) {
+		session, err := client.Connect(t.Context(), server.URL()+"?tenant="+strconv.Itoa(n))
+		require.NoError(t, err)
+		require.NoError(t, session.Close())
+	}
+	var probes atomic.Int64
+	server.Always(probe(mcptest.Respond(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		probes.Add(1)
+		w.WriteHeader(http.StatusNotFound)
+	}))))
+	for n := range endpoints {
+		connect(n)
+	}
+	connect(0)
+	require.EqualValues(t, endpoints, probes.Load(), "all are remembered")
+	connect(endpoints)
+	connect(0)
+	require.EqualValues(t, endpoints+2, probes.Load(), "that was one too many: it begins anew")
 }
