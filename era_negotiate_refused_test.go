@@ -122,6 +122,15 @@ func TestProbeThatNeverArrives(t *testing.T) {
 	}
 }
 
+// TestProbeOnADeadConnection: the probe changes nothing, so net/http may send it again where an idle connection turns out to be cut.
+func TestProbeOnADeadConnection(t *testing.T) {
+	server := mcptest.New(t, mcptest.InMemory(), mcptest.Stateless())
+	client := &mcpclient.Client{HTTPClient: server.HTTPClient()}
+	opensEra(t, client, server, newestVersion)
+	server.Next(probe(mcptest.DropBefore()))
+	require.Equal(t, []string{"server/discover", "server/discover"}, opensEra(t, client, server, newestVersion))
+}
+
 // TestProbeRedirected: as every request, it follows the same origin and no other.
 func TestProbeRedirected(t *testing.T) {
 	for name, options := range map[string][]mcptest.Option{newestHandmade: nil, newestVersion: {mcptest.Stateless()}} {
@@ -172,6 +181,13 @@ func TestConnectTellsOfBoth(t *testing.T) {
 			require.Len(t, server.Requests(), 2)
 		})
 	}
+	t.Run("two of one kind are one", func(t *testing.T) {
+		server := mcptest.New(t, mcptest.InMemory())
+		server.Always(opening(mcptest.Status(404, nil, "no POST here")))
+		server.Always(probe(mcptest.Status(404, nil, "no such page")))
+		failed := cannotConnect(t, &mcpclient.Client{HTTPClient: server.HTTPClient()}, server.URL())
+		require.EqualError(t, failed, "mcpclient: connect "+server.URL()+`: HTTP 404 Not Found: "no POST here" (no MCP endpoint here: check the URL's path, often /mcp)`)
+	})
 	t.Run("the typed errors are the handshake's", func(t *testing.T) {
 		server := mcptest.New(t, mcptest.InMemory())
 		server.Always(opening(mcptest.Status(500, nil, "boom")))

@@ -209,6 +209,7 @@ func TestProbeEndsWithItsCaller(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		require.Equal(t, time.Second, time.Since(start))
 		require.NotErrorAs(t, err, new(*mcpclient.NetworkError))
+		require.Equal(t, mcpclient.DeliveryUnknown, asCallError(t, err).Delivery, "of the probe, which was sent")
 		synctest.Wait()
 		require.Equal(t, []string{"server/discover"}, methodsSent(server, 0))
 	})

@@ -160,6 +160,7 @@ func TestRedeployBehindLegacyAnswers(t *testing.T) {
 		"406":                   mcptest.Status(406, nil, ""),
 		"410":                   mcptest.Status(410, nil, ""),
 		"415":                   mcptest.Status(415, nil, ""),
+		"older versions alone":  mcptest.VersionUnsupported(newestHandmade),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
