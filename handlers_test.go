@@ -163,7 +163,7 @@ func TestHandlersTakenBack(t *testing.T) {
 			send(takesBack("7") + takesBack(`"unknown"`) + takesBack("null") + takesBack("{}") + takesBack(`"1"`))
 			<-ended
 			_ = after(r.Context(), time.Second) // for an answer that must not come
-			send(takesBack(`"1"`)) // again
+			send(takesBack(`"1"`))              // again
 			close(release)
 			server.await(r.Context(), 1, isReply)
 			send(asksFor(`"1"`, "ping", "{}")) // the id is free
