@@ -22,6 +22,8 @@ type answer struct {
 	foreign    bool // rpc carries the id of another request
 	resumed    bool // the answer to a GET with Last-Event-ID
 	opening    bool // the answer to a handshake
+
+	lost *SessionError // set: there was no answer, since the session was lost before anything was sent
 }
 
 // verdict is what an answer means, for the session and for the call.
@@ -30,6 +32,14 @@ type verdict struct {
 	lost     *SessionError
 	err      error // what the call fails with if the session lives
 	delivery Delivery
+}
+
+// refused is the evidence of a call that the loss of its session ended.
+func (v *verdict) refused() Delivery {
+	if v.delivery == DeliveryNotSent {
+		return DeliveryNotSent
+	}
+	return DeliveryRefused
 }
 
 // newAnswer builds the answer from a reply that is not 2xx, and ends the reply.
@@ -97,6 +107,7 @@ func (a *answer) httpError() *HTTPError {
 		rpc:        a.rpc,
 		foreign:    a.foreign,
 		hint:       a.hint(),
+		opening:    a.opening,
 	}
 }
 

@@ -250,8 +250,8 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 			return result, nil
 		}
 		c.refusal = v.lost
-		if err := s.refused(b, c, v.lost); err != nil {
-			return nil, fail(err, DeliveryRefused)
+		if err := s.refused(b, c, v); err != nil {
+			return nil, fail(err, v.refused())
 		}
 		// A busy server may forget again before this call gets its turn.
 		if n := c.attempts - freeResends; n > 0 {
@@ -299,9 +299,10 @@ func (c *call) notSent() Delivery {
 }
 
 // refused acts on a lost session and returns nil if the call may go on.
-func (s *Session) refused(b *binding, c *call, why *SessionError) error {
+func (s *Session) refused(b *binding, c *call, v *verdict) error {
+	why := v.lost
 	switch {
-	case c.foreign():
+	case c.foreign() && v.delivery != DeliveryNotSent:
 		// Servers answer a stranger's use of a session as if they did not know
 		// it. That says nothing about the session.
 		return &SessionError{StatusCode: why.StatusCode, Signal: why.Signal, Err: why.Err, Reason: "the session belongs to another principal", final: true}

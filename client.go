@@ -191,6 +191,7 @@ func (c *Client) Connect(ctx context.Context, url string) (*Session, error) {
 	}
 	core.begin(b)
 	core.trace.sessionOpened(b)
+	core.loseEnded(b)
 	return &Session{core: core}, nil
 }
 

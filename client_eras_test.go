@@ -20,8 +20,8 @@ func kinds() map[string][]mcptest.Option {
 		"the first one":   {mcptest.Versions("2024-11-05"), mcptest.StandaloneStream()},
 		"stateless":       {mcptest.Stateless()},
 		"both eras":       {mcptest.DualEra(), mcptest.StandaloneStream()},
-//SSE		"two endpoints":   {mcptest.HTTPSSE()},
-//SSE		"404 for a POST":  {mcptest.HTTPSSE(), mcptest.PostStatus(404)},
+		"two endpoints":   {mcptest.HTTPSSE()},
+		"404 for a POST":  {mcptest.HTTPSSE(), mcptest.PostStatus(404)},
 		"streams, no ids": {mcptest.WithoutSessions(), mcptest.Streams()},
 	}
 }
@@ -34,7 +34,7 @@ func promiseAnyServer(t *testing.T) {
 		call := func(to string) {
 			t.Helper()
 			require.NoError(t, session.Ping(t.Context()), "a tool call would meet the cut connection, and its outcome be unknown")
-		result, err := session.CallTool(t.Context(), "echo", map[string]any{"text": to, "nonce": from + to})
+			result, err := session.CallTool(t.Context(), "echo", map[string]any{"text": to, "nonce": from + to})
 			require.NoError(t, err, "%s, then %s", from, to)
 			require.Equal(t, to, result.Text())
 			calls++
@@ -77,7 +77,7 @@ func promiseQuestions(t *testing.T) {
 }
 
 func promiseNews(t *testing.T) {
-	for _, kind := range []string{"sessions", "stateless", "both eras"} {
+	for _, kind := range []string{"sessions", "stateless", "both eras", "two endpoints"} {
 		server := mcptest.New(t, kinds()[kind]...)
 		session := promised(t, server, new(mcpclient.Client))
 		next, stop := iter.Pull2(session.Listen(t.Context(), mcpclient.Filter{Tools: true}))

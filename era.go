@@ -24,6 +24,7 @@ type binding struct {
 	header     http.Header    // of every request on this binding
 	jar        http.CookieJar // nil: no cookies
 	meta       jsontext.Value // what the stateless era says in every request
+	shared     *sharedStream  // of HTTP+SSE: where all answers come; nil elsewhere
 
 	life context.Context // ends when the session does not use the binding any more
 	end  context.CancelFunc
@@ -105,6 +106,8 @@ func (c *core) eraNamed(name string) (era, bool) {
 		return &sessionEra{core: c}, true
 	case statelessEraName:
 		return &statelessEra{core: c}, true
+	case sseEraName:
+		return newSSEEra(c), true
 	default:
 		return nil, false
 	}

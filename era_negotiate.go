@@ -48,7 +48,9 @@ func (c *core) tryEras(ctx context.Context, at *url.URL, generation uint64) (*bi
 	if !is[*otherEraError](probed) {
 		return b, probed
 	}
-	if !known || remembered.name() != sessionEraName {
+	if known && remembered.name() == sessionEraName { // initialize has been refused
+		b, err = c.openOldest(ctx, at, generation, err)
+	} else {
 		b, err = c.openLegacy(ctx, at, generation)
 	}
 	if is[*otherEraError](err) && !is[*VersionError](probed) { // it knows no initialize: it is stateless, whatever it made of the probe
@@ -64,7 +66,30 @@ func (c *core) tryEras(ctx context.Context, at *url.URL, generation uint64) (*bi
 // is not what the server speaks over HTTP+SSE (transports of the specification,
 // "Backwards Compatibility").
 func (c *core) openLegacy(ctx context.Context, at *url.URL, generation uint64) (*binding, error) {
-	return (&sessionEra{core: c}).open(ctx, at, generation)
+	b, err := (&sessionEra{core: c}).open(ctx, at, generation)
+	if err != nil {
+		return c.openOldest(ctx, at, generation, err)
+	}
+	return b, nil
+}
+
+// openOldest opens a session over HTTP+SSE, if refused, the error of
+// initialize, is how a server of that transport takes a POST at its URL. Where
+// it turns out not to be one, initialize stays what failed.
+func (c *core) openOldest(ctx context.Context, at *url.URL, generation uint64, refused error) (*binding, error) {
+	if is[*otherEraError](refused) || !otherEra(refused) {
+		return nil, refused
+	}
+	e := newSSEEra(c)
+	s, err := e.attach(ctx, at, generation)
+	switch {
+	case err == nil:
+		return e.introduce(ctx, s)
+	case errors.Is(err, ErrUnauthorized): // it wants credentials first
+		return nil, err
+	default:
+		return nil, refused
+	}
 }
 
 // otherEraError marks an answer that a server of this era would not give.
@@ -158,7 +183,7 @@ func otherEra(err error) bool {
 		return true
 	}
 	refused, ok := errors.AsType[*HTTPError](err)
-	return ok && noSuchEndpoint(refused.StatusCode)
+	return ok && refused.opening && noSuchEndpoint(refused.StatusCode)
 }
 
 // noSuchEndpoint: the statuses of a URL that does not take this POST

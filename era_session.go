@@ -61,23 +61,29 @@ func (e *sessionEra) messages(ctx context.Context, b *binding, c *call, r *httpR
 // judge applies the refusals table first: a lost session may be told under any
 // status, and with any id in the body.
 func (e *sessionEra) judge(b *binding, c *call, a *answer) verdict {
+	return e.core.judgeSession(b, c, a, b.id != "")
+}
+
+// judgeSession is judge for the eras with sessions. sent: the request carried
+// the session.
+func (c *core) judgeSession(b *binding, call *call, a *answer, sent bool) verdict {
 	r := Refusal{
-		HTTPMethod: a.httpMethod, Method: c.method, StatusCode: a.status, Header: a.header, Body: a.body,
-		RPC: a.rpc, OurID: a.ours, SessionSent: b.id != "", Resumed: a.resumed,
+		HTTPMethod: a.httpMethod, Method: call.method, StatusCode: a.status, Header: a.header, Body: a.body,
+		RPC: a.rpc, OurID: a.ours, SessionSent: sent, Resumed: a.resumed,
 	}
 	r.Row, r.Verdict = classifyRefusal(r)
-	if hook := e.core.config.classify; hook != nil && r.SessionSent {
+	if hook := c.config.classify; hook != nil && r.SessionSent {
 		if own := hook(r); own != VerdictDefault {
 			r.Verdict = own
 		}
 	}
 	v := verdict{session: r.Verdict}
 	v.delivery, v.err = a.ordinary()
-	if v.session == VerdictAlive && c.method != openingMethod {
+	if v.session == VerdictAlive && call.method != openingMethod {
 		r.Row, v.session = changedEra(b, a)
 	}
 	if v.session != VerdictAlive {
-		v.lost = e.core.lostBy(a, r.Row, v.err)
+		v.lost = c.lostBy(a, r.Row, v.err)
 	}
 	return v
 }

@@ -92,16 +92,10 @@ func (s *stream) drain(yield func(*jsonrpc.Message, error) bool) (done bool, err
 // over: the answer may still come. Those over a limit end the stream, and so do
 // too many that say nothing.
 func (s *stream) decode(event *sseEvent, err error) ([]jsonrpc.Message, error) {
-	limit := s.core.config.maxMessageSize
-	switch {
-	case errors.Is(err, errEventTooLarge):
-		return nil, &LimitError{What: "a server-sent event (Client.MaxMessageSize)", Limit: limit}
-	case errors.Is(err, errNoEvent):
-		return nil, &LimitError{What: "what an event stream carries between two events", Limit: sseMaxSilence}
-	case err != nil:
-		return nil, err
+	if err != nil {
+		return nil, s.core.streamError(err)
 	}
-	if ofProtocol := event.name == "" || event.name == "message"; ofProtocol && len(event.data) > 0 { // else a priming event, at best
+	if event.isMessage() { // else a priming event, at best
 		messages, err := jsonrpc.Decode(event.data)
 		if err == nil {
 			return messages, nil
@@ -115,6 +109,23 @@ func (s *stream) decode(event *sseEvent, err error) ([]jsonrpc.Message, error) {
 		return nil, s.core.tooManyNotifications()
 	}
 	return nil, nil
+}
+
+// streamError types an error of the reader.
+func (c *core) streamError(err error) error {
+	switch {
+	case errors.Is(err, errEventTooLarge):
+		return &LimitError{What: "a server-sent event (Client.MaxMessageSize)", Limit: c.config.maxMessageSize}
+	case errors.Is(err, errNoEvent):
+		return &LimitError{What: "what an event stream carries between two events", Limit: sseMaxSilence}
+	default:
+		return err
+	}
+}
+
+// isMessage reports whether the event is one that carries messages.
+func (e *sseEvent) isMessage() bool {
+	return (e.name == "" || e.name == "message") && len(e.data) > 0
 }
 
 // note keeps what a resumption needs.

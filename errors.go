@@ -198,6 +198,7 @@ type HTTPError struct {
 	rpc     *RPCError
 	foreign bool   // rpc answers another request
 	hint    string // what to try
+	opening bool   // of the first request of a handshake
 }
 
 func (e *HTTPError) Error() string {

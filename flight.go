@@ -153,6 +153,7 @@ func (c *core) land(f *flight) {
 		f.binding.feed.begin()
 		c.config.logger.Info("mcpclient: new session", "generation", f.binding.generation, "reason", reason)
 		c.trace.sessionRestored(f.from, f.binding, reason)
+		c.loseEnded(f.binding)
 		if replaced {
 			c.hangUp(f.from)
 		}

@@ -37,9 +37,7 @@ func (o *outbox) put(l *letter) {
 	o.mu.Lock()
 	if len(o.queue) >= outboxQueue {
 		o.mu.Unlock()
-		if n := o.core.counters.dropped.Add(1); n&(n-1) == 0 { // at 1, 2, 4, ...: a flood must not become one of log lines
-			o.core.config.logger.Warn("mcpclient: messages to the server are dropped: too many are waiting", "dropped", n)
-		}
+		o.core.dropped("messages to the server, of which too many are waiting", nil)
 		return
 	}
 	o.queue = append(o.queue, l)
@@ -50,6 +48,14 @@ func (o *outbox) put(l *letter) {
 	o.mu.Unlock()
 	if start && !o.core.spawn("message to the server", o.deliver) {
 		o.retire()
+	}
+}
+
+// dropped counts, and tells the Logger, that a message was let go; err is why, if
+// it could not be read.
+func (c *core) dropped(what string, err error) {
+	if n := c.counters.dropped.Add(1); n&(n-1) == 0 { // at 1, 2, 4, ...: a flood must not become one of log lines
+		c.config.logger.Warn("mcpclient: messages are dropped", "of", what, "dropped", n, "err", err)
 	}
 }
 

@@ -137,6 +137,7 @@ func (c *core) lose(b *binding, why *SessionError) {
 	c.config.cache.dropEndpoint(b.endpoint.String())
 	b.end()
 	c.config.logger.Info("mcpclient: session lost", "generation", b.generation, "reason", why.Reason)
+	b.retire(why)
 	c.trace.sessionLost(b, why)
 }
 

@@ -117,7 +117,7 @@ type Stats struct {
 	StrayAnswers int64  // answers to no request that was waiting, ignored
 	CacheHits    int64  // calls answered from the cache of the Client, and not sent
 	SkippedItems int64  // list items that could not be decoded
-	Dropped      int64  // cancellations and answers to the server that were not sent: queue full
+	Dropped      int64  // messages let go: to the server, or over HTTP+SSE to a busy call, because a queue was full; and events of that transport's stream that could not be read
 }
 
 type counters struct {
