@@ -184,3 +184,27 @@ func TestInputHandlerCallsTheSession(t *testing.T) {
 		requireTold(t, told, "form", "page")
 	}
 }
+
+// TestInputHandlerNeedsNoPlace: between two rounds another call may take the last place, and wait for the handler.
+func TestInputHandlerNeedsNoPlace(t *testing.T) {
+	server := mcptest.New(t, mcptest.Stateless())
+	entered, release := heldTool(server)
+	held := make(chan error, 1)
+	var session *mcpclient.Session
+	client := clientThat(func(ctx context.Context, _ string) error {
+		go func() {
+			_, err := session.CallTool(t.Context(), "hold", nil)
+			held <- err
+		}()
+		<-entered
+		_, err := session.CallTool(ctx, "echo", nil)
+		close(release)
+		return err
+	})
+	client.Limits.ConcurrentCalls = 1
+	session = openSession(t, client, server)
+	askingServer(server, inputsOf("form"))
+	_, err := askingCalls(session)["tools/call"](t.Context())
+	require.NoError(t, err)
+	require.NoError(t, <-held)
+}
