@@ -14,6 +14,7 @@ type feed struct {
 	id       int64  // of the request that opened it, where one did
 	place    streamPlace
 	expected bool      // the server is known to have this stream: a refusal is news
+	broke    bool      // since it was open last, a connection failed or was refused
 	cleared  time.Time // when a refusal last turned out not to be the session's end
 	gate     *gate     // where others wait for it
 }
@@ -56,6 +57,7 @@ func (k *keeper) keep(ctx context.Context, f *feed) {
 		if refusal != nil {
 			err = refusal.httpError()
 		}
+		f.broke = f.broke || refusal != nil || is[*NetworkError](err)
 		again := ctx.Err() == nil && k.comesAgain(ctx, f, refusal, err)
 		if ctx.Err() != nil {
 			return
@@ -104,7 +106,8 @@ func (k *keeper) connect(ctx context.Context, f *feed) (heard bool, refusal *ans
 }
 
 // connected: what was said while there was no connection is lost, unless this
-// one goes on where the last one ended.
+// one goes on where the last one ended. And the server may be another than it
+// was: some open the stream for any session id, so that only another request tells.
 func (k *keeper) connected(f *feed, resumed bool) {
 	k.mu.Lock()
 	k.worked = true
@@ -114,6 +117,10 @@ func (k *keeper) connected(f *feed, resumed bool) {
 	if f.gate.open() && !resumed { // else nobody relies on the stream yet
 		k.core.listens.each(func(l *listener) { l.missed(k.binding) })
 	}
+	if f.broke && !resumed { // a server that goes on where it ended knows the session
+		k.core.verifyAgain(k.binding)
+	}
+	f.broke = false
 }
 
 // isExpected reports whether a refused stream is a reason to doubt the session.

@@ -204,6 +204,56 @@ func TestListenFindsTheLossBySubscribing(t *testing.T) {
 	})
 }
 
+// Some servers open the stream for whatever session id. Nobody would ever say on
+// it that the session is lost, and its subscriptions with it: mcp-go does that.
+func TestListenFindsALossThatItsStreamHides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := tellingServer(t, mcptest.InMemory(), mcptest.StandaloneStream())
+		session := sessionOf(t, server, new(mcpclient.Client))
+		ear := listenTo(t, session, everything())
+		for generation := range uint64(3) {
+			require.Equal(t, everything(), ear.accepted())
+			if generation > 0 {
+				ear.hears(suspicions()...)
+			}
+			require.Equal(t, generation+1, session.Stats().Generation)
+			info, _ := server.Session(session.ID())
+			require.Equal(t, []string{watchedURI}, info.Subscriptions)
+
+			server.DropListens() // and the session is found alive
+			ear.hears(suspicions()...)
+			synctest.Wait()
+			server.Next(openStream().OnHTTP(http.MethodGet))
+			server.Restart()
+			ear.hears(suspicions()...)
+		}
+	})
+}
+
+// A stream that ends in good order, as those of polling servers, is no reason to doubt the session.
+func TestStreamThatEndsInGoodOrderIsNotVerified(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := tellingServer(t, mcptest.InMemory(), mcptest.StandaloneStream())
+		onGET(server, eventStream("retry: 1000\n\n"))
+		session := sessionOf(t, server, new(mcpclient.Client))
+		ear := listenTo(t, session, everything())
+		ear.accepted()
+		<-time.After(time.Minute)
+		require.Greater(t, len(gets(server)), 3)
+		require.Zero(t, count(server, "tools/list"))
+		require.Equal(t, uint64(1), session.Stats().Generation)
+	})
+}
+
+// openStream opens a stream on which nothing is said.
+func openStream() mcptest.Fault {
+	return mcptest.Respond(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+}
+
 func TestCloseEndsWhatListens(t *testing.T) {
 	for name, fault := range map[string]mcptest.Fault{"hanging": mcptest.Hang(), "broken": mcptest.DropBefore(), "busy": mcptest.Status(503, nil, "")} {
 		t.Run(name, func(t *testing.T) {

@@ -48,12 +48,7 @@ func (c *core) verifyLater(b *binding) *check {
 // verifyAnew is verify for a stream that worked again since the last one: what
 // was found then says nothing of now. certain is false if there was no answer.
 func (c *core) verifyAnew(ctx context.Context, b *binding) (lost, certain bool) {
-	c.mu.Lock()
-	if v := b.check; v != nil && v.acquitted() {
-		b.check = nil
-	}
-	c.mu.Unlock()
-	v := c.verifyLater(b)
+	v := c.verifyAgain(b)
 	if v == nil {
 		return false, false
 	}
@@ -65,6 +60,17 @@ func (c *core) verifyAnew(ctx context.Context, b *binding) (lost, certain bool) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return v.lost, b.check == v
+}
+
+// verifyAgain starts a further verification of b, unless one is under way or
+// has found the session lost.
+func (c *core) verifyAgain(b *binding) *check {
+	c.mu.Lock()
+	if v := b.check; v != nil && v.acquitted() {
+		b.check = nil
+	}
+	c.mu.Unlock()
+	return c.verifyLater(b)
 }
 
 // acquitted: the session was found alive.
