@@ -345,7 +345,7 @@ func TestStatelessServerRequests(t *testing.T) {
 		return mcpclient.Accept(nil), nil
 	}})
 	for _, method := range []string{"ping", "elicitation/create", "roots/list", "acme/ask"} {
-		server.Next(mcptest.ServerRequest(method, map[string]any{"message": "?"}).On("tools/call"))
+		server.Next(mcptest.ServerRequest(method, json.RawMessage(formParams)).On("tools/call"))
 		_, err := session.CallTool(t.Context(), "echo", map[string]any{"text": "x"})
 		require.NoError(t, err, method)
 	}
