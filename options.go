@@ -78,7 +78,7 @@ func WithHeader(key, value string) CallOption {
 
 // WithDeferredInput lets the application, and not the handlers of the Client,
 // answer what the server wants to know before it can go on: the call declares
-// that input can be given, and fails with an [*InputRequiredError] that
+// that forms and pages can be answered, and fails with an [*InputRequiredError] that
 // [Session.AnswerInput] goes on with, now or later. It has a meaning for servers
 // without sessions alone; others ask while the call runs, and ask the handlers.
 func WithDeferredInput() CallOption {
