@@ -241,6 +241,11 @@ func TestStreamThatEndsInGoodOrderIsNotVerified(t *testing.T) {
 		<-time.After(time.Minute)
 		require.Greater(t, len(gets(server)), 3)
 		require.Zero(t, count(server, "tools/list"))
+
+		// One that was refused meanwhile is.
+		server.Next(mcptest.Status(503, nil, "restarting").OnHTTP(http.MethodGet))
+		<-time.After(time.Minute)
+		require.Equal(t, 1, count(server, "tools/list"))
 		require.Equal(t, uint64(1), session.Stats().Generation)
 	})
 }
