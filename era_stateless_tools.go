@@ -2,6 +2,7 @@ package mcpclient
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -14,7 +15,10 @@ func (s *Session) admitTool(t *Tool) error {
 	if !s.latest().era.traits().headerParams {
 		return nil
 	}
-	return s.core.toolHeaders.admit(t)
+	if err := s.core.toolHeaders.admit(t); err != nil {
+		return fmt.Errorf("the tool %s: %w", quote(t.Name), err)
+	}
+	return nil
 }
 
 // refreshTools reads the list of tools anew, past the cache: the server has
