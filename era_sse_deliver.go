@@ -39,8 +39,25 @@ func (s *sharedStream) deliver(m *jsonrpc.Message) {
 		s.log(m)
 		fallthrough
 	default:
-		s.core.route(s.ctx, s.binding.Load(), nil, m)
+		var asking *call
+		if m.IsRequest() {
+			asking = s.only()
+		}
+		s.core.route(s.ctx, s.binding.Load(), asking, m)
 	}
+}
+
+// only returns the call that waits if it is the only one: it is the one that the
+// server asks something for. nil: nothing tells which one is.
+func (s *sharedStream) only() *call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) == 1 {
+		for _, x := range s.waiting {
+			return x.call
+		}
+	}
+	return nil
 }
 
 // answer ends the wait of the request that it answers. Only the first answer counts.
