@@ -102,10 +102,21 @@ func (e *sessionEra) initialize(ctx context.Context, at *url.URL, generation uin
 		return nil, fail(err, DeliveryAnswered)
 	}
 	b.stamp() // a ping that comes before the answer is answered on the new session
-	if err = e.core.introduced(ctx, b, c, e.messages(ctx, b, c, r)); err != nil {
+	info, err := e.core.introduced(ctx, b, c, e.messages(ctx, b, c, r))
+	if err != nil {
 		return nil, err
 	}
-	return b, nil
+	return b.introduced(info), nil
+}
+
+// introduced returns what the handshake makes of b, which may still be in use: a
+// ping that came before the answer is being answered.
+func (b *binding) introduced(info *ServerInfo) *binding {
+	complete := b.feed.core.newBinding(b.era, b.endpoint, b.generation)
+	complete.id, complete.jar, complete.shared = b.id, b.jar, b.shared
+	complete.server, complete.version = info, info.ProtocolVersion
+	complete.stamp()
+	return complete
 }
 
 // newBinding begins a binding of e with what goes with every request, and an
@@ -149,28 +160,27 @@ func (c *core) newInitialize(version string) (*call, error) {
 	return &call{method: openingMethod, id: c.nextID(), raw: params}, nil
 }
 
-// introduced reads the answer to initialize into b. A server may ping and log before it.
-func (c *core) introduced(ctx context.Context, b *binding, call *call, messages iter.Seq2[*jsonrpc.Message, error]) error {
+// introduced reads the answer to initialize, sent on b. A server may ping and log before it.
+func (c *core) introduced(ctx context.Context, b *binding, call *call, messages iter.Seq2[*jsonrpc.Message, error]) (*ServerInfo, error) {
 	for m, err := range messages {
 		switch {
 		case err != nil:
-			return err
+			return nil, err
 		case m.Method != "":
 			c.route(ctx, b, call, m)
 		case !isAnswerTo(m, call.id):
 			call.stray(m)
 		case m.Err != nil:
-			return newErrorAnswer(m, call.id, b.id).refusedOpening()
+			return nil, newErrorAnswer(m, call.id, b.id).refusedOpening()
 		default:
-			if b.server, err = decodeInitialize(m.Result); err != nil {
-				return fail(err, DeliveryAnswered)
+			info, err := decodeInitialize(m.Result)
+			if err != nil {
+				return nil, fail(err, DeliveryAnswered)
 			}
-			b.version = b.server.ProtocolVersion
-			b.stamp()
-			return nil
+			return info, nil
 		}
 	}
-	return fail(call.unanswered(), DeliveryUnknown)
+	return nil, fail(call.unanswered(), DeliveryUnknown)
 }
 
 // initialized completes the handshake. Its refusal tells that the session

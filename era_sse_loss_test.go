@@ -153,7 +153,7 @@ func TestSSELossToldByPost(t *testing.T) {
 	close(release)
 	require.NoError(t, <-held)
 	require.NoError(t, stage.session.Reinitialize(t.Context()))
-	require.EqualValues(t, 1, streams.open.Load(), "the others are closed")
+	require.NoError(t, server.Await(t.Context(), func() bool { return server.Listening() == 1 }), "the others are closed")
 }
 
 // TestSSERefusals replays how servers of this transport refuse what comes for a session that they do not know.

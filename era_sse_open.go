@@ -168,9 +168,11 @@ func (e *sseEra) greet(ctx context.Context, s *sharedStream, version string) (*b
 		v := e.judge(b, c, r.refusal)
 		return nil, fail(v.err, v.delivery)
 	}
-	if err := e.core.introduced(ctx, b, c, r.messages); err != nil {
+	info, err := e.core.introduced(ctx, b, c, r.messages)
+	if err != nil {
 		return nil, err
 	}
+	b = b.introduced(info)
 	s.binding.Store(b)
 	return b, nil
 }

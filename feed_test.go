@@ -36,10 +36,11 @@ func gets(server *mcptest.Server) (times []time.Time) {
 	return times
 }
 
-func count(server *mcptest.Server, method string) int {
+// verifications counts the requests by which a session is looked for.
+func verifications(server *mcptest.Server) int {
 	n := 0
 	for _, r := range server.Requests() {
-		if r.Method == method {
+		if r.Method == "tools/list" {
 			n++
 		}
 	}
@@ -203,7 +204,7 @@ func TestStreamBeginsAnewWhereItCannotGoOn(t *testing.T) {
 		server.DropListens()
 		ear.hears(suspicions()...)
 		require.Equal(t, uint64(1), session.Stats().Generation)
-		require.Equal(t, 1, count(server, "tools/list"), "the session was verified")
+		require.Equal(t, 1, verifications(server), "the session was verified")
 		require.Len(t, gets(server), 3)
 	})
 }
@@ -220,9 +221,9 @@ func TestStreamRefusedIsVerifiedOnce(t *testing.T) {
 		end := onGET(server, mcptest.Status(404, nil, "no"))
 		server.DropListens()
 		<-time.After(4 * time.Minute)
-		require.Equal(t, 1, count(server, "tools/list"))
+		require.Equal(t, 1, verifications(server))
 		<-time.After(56 * time.Minute)
-		require.LessOrEqual(t, count(server, "tools/list"), 13, "now and then, the session is asked for")
+		require.LessOrEqual(t, verifications(server), 13, "now and then, the session is asked for")
 		require.Equal(t, uint64(1), session.Stats().Generation)
 		end()
 		ear.hears(suspicions()...)

@@ -3,6 +3,7 @@ package mcptest_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -175,9 +176,10 @@ func (ev *sse) field(line string) {
 
 // live is a stream that is read while it is open.
 type live struct {
-	w    *wire
-	resp *http.Response
-	in   *bufio.Reader
+	w      *wire
+	resp   *http.Response
+	in     *bufio.Reader
+	cancel context.CancelFunc
 }
 
 func (w *wire) live(method, body string) *live {
@@ -187,16 +189,22 @@ func (w *wire) live(method, body string) *live {
 
 func (w *wire) open(req *http.Request) *live {
 	w.t.Helper()
-	resp, err := w.srv.HTTPClient().Do(req)
+	ctx, cancel := context.WithCancel(req.Context())
+	w.t.Cleanup(cancel)
+	resp, err := w.srv.HTTPClient().Do(req.WithContext(ctx))
 	require.NoError(w.t, err)
 	require.Equal(w.t, http.StatusOK, resp.StatusCode)
 	require.Equal(w.t, "text/event-stream", resp.Header.Get("Content-Type"))
-	l := &live{w, resp, bufio.NewReader(resp.Body)}
+	l := &live{w, resp, bufio.NewReader(resp.Body), cancel}
 	w.t.Cleanup(l.close)
 	return l
 }
 
-func (l *live) close() { _ = l.resp.Body.Close() }
+// close gives the stream up. From Go 1.27 on, Close alone would wait for more of it.
+func (l *live) close() {
+	l.cancel()
+	_ = l.resp.Body.Close()
+}
 
 // next returns the next event; an error tells how the stream ended.
 func (l *live) next() (ev sse, err error) {
