@@ -50,13 +50,13 @@ func (s *stage) beAsked(ctx context.Context, t *testing.T) {
 // they have been told a level; some send lines without declaring that they do.
 func (s *stage) hearLogs(ctx context.Context, t *testing.T) {
 	t.Helper()
-	if s.logs.tool == "" {
-		return
-	}
 	if !s.modern() {
 		if err := s.session.SetLogLevel(ctx, "debug"); !errors.Is(err, mcpclient.ErrUnsupported) {
 			require.NoError(t, err)
 		}
+	}
+	if s.logs.tool == "" {
+		return
 	}
 	var lines []string
 	_, err := s.session.CallTool(ctx, s.logs.tool, s.logs.args,

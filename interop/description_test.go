@@ -28,6 +28,7 @@ type description struct {
 	promptArgument         completion
 	asking                 []toolCall // tools that ask the client first; want is a part of the text
 	logs                   toolCall   // logs a line on its own stream, of which want is a part; no tool: none does
+	telling                telling
 }
 
 // A transport is how a server serves. It is also what our servers are told as their argument.
@@ -98,6 +99,7 @@ func ours(name string, ports int, serves transport, locate func(installation) (i
 			{"sample", nil, "hold fast"},
 			{"roots", nil, "file:///interop"},
 		},
-		logs: toolCall{"log", nil, "noted"},
+		logs:    toolCall{"log", nil, "noted"},
+		telling: ourTelling(serves),
 	}
 }

@@ -35,6 +35,7 @@ func (s *stage) loseServer(ctx context.Context, t *testing.T, running int) {
 	s.callInFlight(ctx, &inFlight, callers, loss+"-running", workSeconds)
 	s.awaitExecutions(ctx, t, loss+"-running", running)
 
+	since := s.ear.now()
 	require.NoError(t, s.server.Kill())
 	require.NoError(t, s.proxy.Cut())
 	s.callInFlight(ctx, &inFlight, intoTheVoid, loss+"-void", 0)
@@ -44,14 +45,31 @@ func (s *stage) loseServer(ctx context.Context, t *testing.T, running int) {
 	s.awaitReopening(ctx, t)
 	s.callAll(ctx, t, loss+"-next")
 	inFlight.Wait()
+	s.hearOfLoss(ctx, t, since)
 	require.Equal(t, s.handshakes(), s.initializes(), "initialize answered after %s", loss)
+}
+
+// loseServerUnnoticed kills the server and starts it again while nobody calls: only who listens can find out.
+func (s *stage) loseServerUnnoticed(ctx context.Context, t *testing.T) {
+	t.Helper()
+	if !s.telling.isSupported() {
+		return
+	}
+	s.result.Kills++
+	since := s.ear.now()
+	require.NoError(t, s.server.Kill())
+	require.NoError(t, s.proxy.Cut())
+	require.NoError(t, s.server.Start(ctx))
+	require.NoError(t, s.proxy.Restore(ctx))
+	s.hearOfLoss(ctx, t, since)
+	require.Equal(t, s.handshakes(), s.initializes(), "initialize answered after an unnoticed loss")
 }
 
 // loseSession ends the session at the server, behind the client's back, so that all callers are refused at once. A session of HTTP+SSE
 // ends with its stream.
 func (s *stage) loseSession(ctx context.Context, t *testing.T) {
 	t.Helper()
-	id := s.session.ID()
+	id, since := s.session.ID(), s.ear.now()
 	switch s.transport {
 	case stateless:
 		return
@@ -66,6 +84,7 @@ func (s *stage) loseSession(ctx context.Context, t *testing.T) {
 	}
 	s.result.Deletes++
 	s.callAll(ctx, t, "delete-next")
+	s.hearOfLoss(ctx, t, since)
 	require.Equal(t, s.handshakes(), s.initializes(), "initialize answered after the end of the session")
 	require.NotEqual(t, id, s.session.ID())
 }
@@ -185,8 +204,8 @@ func (b *callBook) note(nonce string, err error) {
 	b.ended[nonce] = err
 }
 
-// check holds each call's end against what the server executed: an answered call once, one not sent never, one of unknown outcome
-// at most once, and no other end is allowed.
+// check holds each call's end against what the server executed: an answered call once, one that is safe to retry never, one of
+// unknown outcome at most once, and no other end is allowed.
 //
 // A call in flight does not end as a lost session, for nothing has said that it is. Only where the end of a stream says so
 // (mayBeLost) may it.
@@ -202,12 +221,11 @@ func (b *callBook) check(t *testing.T, executed map[string]int, mayBeLost bool) 
 		case mcpclient.DeliveryAnswered:
 			require.NoError(t, err, nonce)
 			require.Equal(t, 1, executed[nonce], "%s was answered", nonce)
-		case mcpclient.DeliveryNotSent:
-			require.Zero(t, executed[nonce], "%s was not sent: %v", nonce, err)
 		case mcpclient.DeliveryUnknown:
 			require.LessOrEqual(t, executed[nonce], 1, "%s may have been executed: %v", nonce, err)
-		default:
-			require.NoError(t, err, nonce)
+		default: // not sent, or refused, as where the session was lost before it was sent
+			require.True(t, mcpclient.SafeToRetry(err), "%s: %v", nonce, err)
+			require.Zero(t, executed[nonce], "%s was not executed: %v", nonce, err)
 		}
 	}
 }
@@ -223,7 +241,7 @@ func (b *callBook) tally(row *result) {
 			row.CallsOK, row.InFlightOK = row.CallsOK+1, row.InFlightOK+1
 		case err == nil:
 			row.CallsOK++
-		case delivery(err) == mcpclient.DeliveryNotSent:
+		case mcpclient.SafeToRetry(err):
 			row.InFlightNotSent++
 		default:
 			row.InFlightUnknown++

@@ -24,6 +24,7 @@ type result struct {
 	Transport transport
 	Protocol  string // as agreed
 	Loss      string // what the server answers when it has lost the session
+	Tells     string // what who listens is told
 
 	CallsOK         int // tools/call, those in flight included
 	InFlightNotSent int // the calls in flight at a kill, by how they ended
@@ -88,18 +89,18 @@ func loadResults(in installation) ([]result, error) {
 
 func table(rows []result) string {
 	var b strings.Builder
-	b.WriteString("| Server | Version | Transport | Protocol | A lost session is told by | Calls ok |" +
-		" In flight at a kill: NotSent / Unknown / ok | Losses: kill -9 + end | initialize answered | Duplicates |\n")
-	b.WriteString("|---|---|---|---|---|---:|---:|---:|---:|---:|\n")
+	b.WriteString("| Server | Version | Transport | Protocol | A lost session is told by | Tells who listens of | Calls ok |" +
+		" In flight at a kill: not executed / unknown / ok | Losses: kill -9 + end | initialize answered | Duplicates |\n")
+	b.WriteString("|---|---|---|---|---|---|---:|---:|---:|---:|---:|\n")
 	for _, r := range rows {
 		switch {
 		case r.NotRun != "":
-			fmt.Fprintf(&b, "| %s | | %s | | not run: %s | | | | | |\n", r.Server, r.Transport, r.NotRun)
+			fmt.Fprintf(&b, "| %s | | %s | | not run: %s | | | | | | |\n", r.Server, r.Transport, r.NotRun)
 		case r.Failed:
-			fmt.Fprintf(&b, "| %s | %s | %s | | FAILED | | | | | |\n", r.Server, r.Version, r.Transport)
+			fmt.Fprintf(&b, "| %s | %s | %s | | FAILED | | | | | | |\n", r.Server, r.Version, r.Transport)
 		default:
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d | %d / %d / %d | %d + %d | %d | %d |\n", r.Server, r.Version, r.Transport,
-				r.Protocol, r.Loss, r.CallsOK, r.InFlightNotSent, r.InFlightUnknown, r.InFlightOK, r.Kills, r.Deletes, r.Initializes, r.Duplicates)
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %d | %d / %d / %d | %d + %d | %d | %d |\n", r.Server, r.Version, r.Transport,
+				r.Protocol, r.Loss, r.Tells, r.CallsOK, r.InFlightNotSent, r.InFlightUnknown, r.InFlightOK, r.Kills, r.Deletes, r.Initializes, r.Duplicates)
 		}
 	}
 	return b.String()

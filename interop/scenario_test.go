@@ -49,6 +49,7 @@ type stage struct {
 	proxy   *proxy.Proxy
 	monitor *wirecheck.Monitor // in the proxy
 	session *mcpclient.Session
+	ear     *ear
 	ledger  string
 	calls   *callBook
 	result  *result
@@ -80,9 +81,11 @@ func scenario(t *testing.T, order int, d description) {
 	s.checkRefusal(ctx, t, unknownID[d.transport], d.unknown)
 	s.connect(ctx, t)
 	s.useFeatures(ctx, t)
+	s.listen(ctx, t)
 	for _, running := range []int{50, 10, 25} {
 		s.loseServer(ctx, t, running)
 	}
+	s.loseServerUnnoticed(ctx, t)
 	s.loseSession(ctx, t)
 	s.close(ctx, t)
 	s.settle(t)
@@ -139,6 +142,7 @@ func (s *stage) close(ctx context.Context, t *testing.T) {
 	t.Helper()
 	id := s.session.ID()
 	require.NoError(t, s.session.Close())
+	s.hearTheEnd(t)
 	if s.transport == withSessions {
 		s.checkRefusal(ctx, t, id, s.deleted)
 	}
@@ -156,6 +160,7 @@ func (s *stage) settle(t *testing.T) {
 		require.Equal(t, s.version, version, "a request's header; all: %v", seen.Versions)
 	}
 	s.result.Protocol = s.version
+	s.result.Tells = s.telling.inWords()
 	s.result.Loss = "nothing to lose"
 	if s.transport != stateless {
 		s.result.Loss = inWords(s.unknown)

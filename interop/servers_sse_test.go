@@ -15,6 +15,7 @@ func goSDKSSE() description {
 
 func mcpGoSSE() description {
 	d := ours("mcp-go", 15000, httpSSE, goServer("mcpgo-server", "github.com/mark3labs/mcp-go", httpSSE))
+	d.asking = nil // over this transport it cannot
 	d.probe = refusal{http.StatusMethodNotAllowed, "text/plain; charset=utf-8", "Method not allowed\n"}
 	d.messages = "/message?sessionId="
 	d.unknown = refusal{http.StatusBadRequest, "application/json",
@@ -24,6 +25,7 @@ func mcpGoSSE() description {
 
 func pythonSSE() description {
 	d := ours("official Python SDK, newest 1.x", 16000, httpSSE, pythonServer("mcp-1.30", "sdk", "mcp", httpSSE))
+	d.telling = telling{} // it declares none of what it tells
 	d.probe = refusal{http.StatusMethodNotAllowed, "text/plain; charset=utf-8", "Method Not Allowed"}
 	d.messages = "/messages/?session_id="
 	d.unknown = refusal{http.StatusNotFound, "", "Could not find session"}
@@ -32,6 +34,7 @@ func pythonSSE() description {
 
 func fastMCPSSE() description {
 	d := ours("FastMCP", 17000, httpSSE, pythonServer("fastmcp", "fastmcp", "fastmcp", httpSSE))
+	d.telling.accepted.ResourceURIs = nil // as with sessions
 	d.probe = refusal{http.StatusMethodNotAllowed, "text/plain; charset=utf-8", "Method Not Allowed"}
 	d.messages = "/messages/?session_id="
 	d.unknown = refusal{http.StatusNotFound, "", "Could not find session"}

@@ -1,6 +1,10 @@
 package interop_test
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/holdfast-mcp/mcpclient"
+)
 
 // The servers without sessions. They have nothing to lose, so a kill costs the calls in flight and nothing else.
 
@@ -13,6 +17,7 @@ func goSDKStateless() description {
 func mcpGoStateless() description {
 	d := ours("mcp-go, stateless", 10000, stateless, goServer("mcpgo-server", "github.com/mark3labs/mcp-go", stateless))
 	d.probe = refusal{http.StatusOK, "application/json", `"supportedVersions":["2026-07-28","2025-11-25",`}
+	d.telling.tells = []mcpclient.EventKind{mcpclient.EventToolsChanged} // it accepts subscriptions to resources, and forgets them
 	return d
 }
 
@@ -24,6 +29,7 @@ func typeScriptV2() description {
 
 func fastMCPStateless() description {
 	d := ours("FastMCP, stateless", 12000, stateless, pythonServer("fastmcp", "fastmcp", "fastmcp", stateless))
+	d.telling = telling{} // it does not know the method
 	d.probe = refusal{http.StatusOK, "application/json", `"supportedVersions":["2026-07-28"]`}
 	return d
 }
@@ -34,6 +40,7 @@ func pythonStateless() description {
 	d := ours("official Python SDK, newest 1.x, stateless", 13000, stateless, pythonServer("mcp-1.30", "sdk", "mcp", stateless))
 	d.version = handshake
 	d.asking = nil
+	d.telling = telling{}
 	d.probe = refusal{http.StatusBadRequest, "application/json", `"code":-32600,"message":"Bad Request: Unsupported protocol version: 2026-07-28.`}
 	return d
 }

@@ -1,6 +1,10 @@
 package interop_test
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/holdfast-mcp/mcpclient"
+)
 
 // The servers with sessions. What they answer to the probe tells the client to shake hands: some of them know the newest version and
 // say that they do not serve it with sessions.
@@ -25,6 +29,7 @@ func mcpGo() description {
 func pythonBefore126() description {
 	d := ours("official Python SDK before 1.26", 22000, withSessions, pythonServer("mcp-1.25", "sdk", "mcp", withSessions))
 	d.probe = missingSessionID
+	d.telling = telling{} // it declares none of what it tells
 	d.unknown = refusal{http.StatusBadRequest, "", "Bad Request: No valid session ID provided"}
 	d.deleted = refusal{http.StatusNotFound, "application/json",
 		`{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Not Found: Session has been terminated"}}`}
@@ -34,6 +39,7 @@ func pythonBefore126() description {
 func pythonNewest() description {
 	d := ours("official Python SDK, newest 1.x", 23000, withSessions, pythonServer("mcp-1.30", "sdk", "mcp", withSessions))
 	d.probe = missingSessionID
+	d.telling = telling{}
 	d.unknown = refusal{http.StatusNotFound, "application/json",
 		`{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Session not found"}}`}
 	d.deleted = d.unknown
@@ -53,6 +59,7 @@ func fastMCP() description {
 	d.unknown = refusal{http.StatusNotFound, "application/json",
 		`{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Session not found"}}`}
 	d.deleted = d.unknown
+	d.telling.accepted.ResourceURIs = nil // it declares no subscriptions, and tells all sessions of every resource
 	return d
 }
 
@@ -93,6 +100,13 @@ func everythingSet(name string, ports int, serves transport, mode string) descri
 			{"trigger-elicitation-request", nil, "- Name: Ada"},
 			{"trigger-sampling-request", map[string]any{"prompt": "Say something.", "maxTokens": 10}, "hold fast"},
 			{"get-roots-list", nil, "file:///interop"},
+		},
+		telling: telling{
+			accepted: mcpclient.Filter{
+				Tools: true, ResourceURIs: []string{"demo://resource/static/document/features.md"}, Logs: "debug",
+			},
+			changes: []toolCall{{"toggle-simulated-logging", nil, ""}, {"toggle-subscriber-updates", nil, ""}},
+			tells:   []mcpclient.EventKind{mcpclient.EventResourceUpdated, mcpclient.EventLog}, // its tools do not change
 		},
 	}
 }

@@ -24,8 +24,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type ground struct {
 	name    string
 	version string
-	streams bool // the server has a stream for what it tells unasked
 	options []mcptest.Option
+	streams bool // the server has a stream for what it tells unasked
+	shares  bool // all answers come on one stream, with which the session ends
 }
 
 const (
@@ -56,14 +57,15 @@ func grounds() []ground {
 	for _, version := range []string{"2024-11-05", "2025-03-26", "2025-06-18", before} {
 		speaks := mcptest.Versions(version)
 		all = append(all,
-			ground{version, version, false, []mcptest.Option{paged, speaks}},
-			ground{version + " streams", version, true, []mcptest.Option{paged, speaks, mcptest.Resumable(), mcptest.StandaloneStream()}},
+			ground{version, version, []mcptest.Option{paged, speaks}, false, false},
+			ground{version + " streams", version, []mcptest.Option{paged, speaks, mcptest.Resumable(), mcptest.StandaloneStream()}, true, false},
+			ground{version + " HTTP+SSE", version, []mcptest.Option{paged, speaks, mcptest.HTTPSSE()}, true, true},
 		)
 	}
 	return append(all,
-		ground{newest, newest, true, []mcptest.Option{paged, mcptest.Stateless()}},
-		ground{newest + " streams", newest, true, []mcptest.Option{paged, mcptest.Stateless(), mcptest.Streams()}},
-		ground{newest + " cached", newest, true, []mcptest.Option{paged, mcptest.DualEra(), mcptest.CacheHints(time.Minute, "public")}},
+		ground{newest, newest, []mcptest.Option{paged, mcptest.Stateless()}, true, false},
+		ground{newest + " streams", newest, []mcptest.Option{paged, mcptest.Stateless(), mcptest.Streams()}, true, false},
+		ground{newest + " cached", newest, []mcptest.Option{paged, mcptest.DualEra(), mcptest.CacheHints(time.Minute, "public")}, true, false},
 	)
 }
 

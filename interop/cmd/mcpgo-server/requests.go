@@ -24,12 +24,12 @@ func addRequests(s *server.MCPServer) {
 			return mcp.NewToolResultText("logged"), work(ctx, 0.05) // see slow
 		})
 	s.AddTool(mcp.NewTool("change", mcp.WithDescription("Changes the list of tools and the motto.")),
-		func(_ context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			s.AddTool(mcp.NewTool("added"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 				return mcp.NewToolResultText("added"), nil
 			})
 			s.SendNotificationToAllClients(mcp.MethodNotificationResourceUpdated, map[string]any{"uri": "interop://motto"})
-			return mcp.NewToolResultText("changed"), nil
+			return mcp.NewToolResultText("changed"), work(ctx, 0.05) // see slow
 		})
 }
 
