@@ -130,9 +130,11 @@ func (s *Server) awaitPort(ctx context.Context, p *process) error {
 
 // FreePort finds a port on 127.0.0.1 in [low, high) on which nothing listens. Callers at once use ranges of their own, below the
 // range from which the system takes the local ports of outgoing connections: a port that a test gives up for a moment, as when it
-// restarts a server on the same one, must still be free afterwards.
+// restarts a server on the same one, must still be free afterwards. Each process begins its search elsewhere, so that two runs of the
+// suite on one machine seldom want the same.
 func FreePort(ctx context.Context, low, high int) (int, error) {
-	for port := low; port < high; port++ {
+	for i := range high - low {
+		port := low + (os.Getpid()+i)%(high-low)
 		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
