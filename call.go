@@ -21,9 +21,10 @@ type call struct {
 	params       any    // see marshalParams; nil: none
 	invalid      error  // what was wrong with the caller's values: nothing is sent
 	notification bool
-	cursor       bool // a list page behind the first: its cursor means nothing to another session
-	exempt       bool // takes no place among the concurrent calls
-	probe        bool // the verification itself
+	cursor       bool          // a list page behind the first: its cursor means nothing to another session
+	exempt       bool          // takes no place among the concurrent calls
+	probe        bool          // the verification itself
+	headerWait   time.Duration // for the response header of what then goes on without end; 0: as long as the context
 	options      []CallOption
 
 	settings   callSettings
@@ -53,12 +54,13 @@ func (c *call) callID() string {
 	return c.callUUID
 }
 
-// encode returns the message of the present attempt.
-func (c *call) encode(params jsontext.Value) []byte {
+// encode returns the message of the present attempt, with the method and the
+// params that the era has for it.
+func (c *call) encode(method string, params jsontext.Value) []byte {
 	if c.notification {
-		return jsonrpc.AppendNotification(nil, c.method, params)
+		return jsonrpc.AppendNotification(nil, method, params)
 	}
-	return jsonrpc.AppendRequest(nil, c.id, c.method, params)
+	return jsonrpc.AppendRequest(nil, c.id, method, params)
 }
 
 // stray takes note of a message that is neither our answer nor of the server's

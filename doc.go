@@ -103,6 +103,9 @@
 // lists, updated resources, log messages. It survives lost connections and
 // lost sessions, and then says that something may have been missed.
 //
+// A tool call that takes long can be a task of the server's, which outlives the
+// session and the process: see [Session.CallToolAsTask] and [Session.AwaitTask].
+//
 // # Testing
 //
 // Package mcptest is a server for tests, with the faults of deployed servers on

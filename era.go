@@ -79,9 +79,8 @@ type traits struct {
 type taskDesign int
 
 const (
-	tasksNone   taskDesign = iota
-	tasksNested            // the caller asks for a task, whose result is fetched on its own
-	tasksFlat              // the server decides, and the task carries its result
+	tasksNested taskDesign = iota // the caller asks for a task, whose result is fetched on its own
+	tasksFlat                     // the server decides, and the task carries its result
 )
 
 // outcome is how an attempt ended: with a result, or with a verdict.

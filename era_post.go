@@ -18,6 +18,7 @@ func (c *core) post(ctx context.Context, b *binding, call *call, header http.Hea
 	return c.transport.roundTrip(ctx, &httpRequest{
 		method: http.MethodPost, url: b.endpoint, header: header, body: body,
 		repeatable: repeatable(call.method) || call.method == discoverMethod, jar: b.jar, secret: b.id,
+		headerWait: call.headerWait, silence: c.config.silence(),
 	})
 }
 

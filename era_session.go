@@ -46,7 +46,7 @@ func (e *sessionEra) send(ctx context.Context, b *binding, c *call) (*reply, err
 		header = maps.Clone(header)
 		maps.Copy(header, c.header)
 	}
-	r, err := e.core.post(ctx, b, c, header, c.encode(c.raw))
+	r, err := e.core.post(ctx, b, c, header, c.encode(c.method, c.raw))
 	if err != nil {
 		return nil, err
 	}

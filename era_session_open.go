@@ -89,7 +89,7 @@ func (e *sessionEra) initialize(ctx context.Context, at *url.URL, generation uin
 		return nil, err
 	}
 	b := e.core.newBinding(e, at, generation)
-	r, err := e.core.post(ctx, b, c, b.header, c.encode(c.raw))
+	r, err := e.core.post(ctx, b, c, b.header, c.encode(c.method, c.raw))
 	if err != nil {
 		return nil, err
 	}

@@ -124,7 +124,7 @@ func (s *sharedStream) newPost(c *call) *httpRequest {
 		header = maps.Clone(header)
 		maps.Copy(header, c.header)
 	}
-	return &httpRequest{header: header, body: c.encode(c.raw), repeatable: repeatable(c.method)}
+	return &httpRequest{header: header, body: c.encode(c.method, c.raw), repeatable: repeatable(c.method)}
 }
 
 // posted is what became of a POST: accepted, which is the zero value, refused,

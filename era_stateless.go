@@ -55,9 +55,7 @@ func (e *statelessEra) send(ctx context.Context, b *binding, c *call) (*reply, e
 	if err != nil {
 		return nil, fail(err, DeliveryNotSent)
 	}
-	sent := *c
-	sent.method = wireMethod(c.method)
-	r, err := e.core.post(ctx, b, c, header, sent.encode(params))
+	r, err := e.core.post(ctx, b, c, header, c.encode(wireMethod(c.method), params))
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package mcpclient
 
 import (
 	"context"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,11 +18,8 @@ func (e *statelessEra) feed(ctx context.Context, b *binding, f *feed) (*reply, e
 		return nil, fail(err, DeliveryNotSent)
 	}
 	f.id = e.core.nextID()
-	c := &call{method: listenMethod, id: f.id, raw: params, plain: params}
+	c := &call{method: listenMethod, id: f.id, raw: params, plain: params, headerWait: e.core.config.handshakeTimeout}
 	c.settings.asTask = len(f.filter.Tasks) > 0 // who asks for tasks has to declare that it knows them
-	ctx, cancel := context.WithCancelCause(ctx)
-	clock := time.AfterFunc(e.core.config.handshakeTimeout, func() { cancel(e.core.config.silence()) })
-	defer clock.Stop()
 	return e.send(ctx, b, c)
 }
 

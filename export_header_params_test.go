@@ -51,7 +51,6 @@ func (h *ToolHeaders) ForCall(name string, arguments []byte) (http.Header, error
 	return header, asCalled(err)
 }
 
-func (h *ToolHeaders) Clear()    { h.known.clear() }
 func (h *ToolHeaders) Size() int { return h.known.size }
 
 // MaxToolHeaders bounds ToolHeaders.Size.

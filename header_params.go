@@ -252,10 +252,3 @@ func (h *toolHeaders) has(name string) bool {
 	defer h.mu.RUnlock()
 	return len(h.params[name]) > 0
 }
-
-// clear forgets all tools, as for a server that was replaced by another.
-func (h *toolHeaders) clear() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.params, h.size = nil, 0
-}

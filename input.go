@@ -86,14 +86,7 @@ func (s *Session) AnswerInput(ctx context.Context, pending *InputRequiredError, 
 	if pending.Task != nil {
 		c.invalid = errForTask
 	}
-	raw, err := s.do(ctx, c)
-	if err != nil || result == nil {
-		return err
-	}
-	if err := stdjson.Unmarshal(raw, result); err != nil {
-		return c.failed(fail(&DecodeError{Raw: stdjson.RawMessage(raw), Err: err}, DeliveryAnswered))
-	}
-	return nil
+	return s.requestInto(ctx, c, result)
 }
 
 var errForTask = errors.New("a task wants the input: use Session.UpdateTask")
@@ -157,7 +150,10 @@ func (c *core) collectInput(ctx context.Context, b *binding, call *call, pending
 		return nil, pending
 	}
 	requests, wrong := c.inputRequests(b, pending)
-	if wrong != nil {
+	switch {
+	case wrong != nil && call.settings.takesInput: // the call declared it, whoever gives it
+		return nil, pending
+	case wrong != nil:
 		pending.Err = wrong
 		return nil, pending
 	}

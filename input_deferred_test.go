@@ -169,6 +169,7 @@ func TestAnswerInputGoesOn(t *testing.T) {
 	err = session.AnswerInput(t.Context(), second, map[string]any{"input-2": []mcpclient.Root{}}, nil)
 	third := asCause[*mcpclient.InputRequiredError](t, err) // nobody is there for a form
 	require.Equal(t, "input-3", onlyKey(third))
+	require.NoError(t, third.Err, "the call itself declared that a form can be answered: the server broke no rule")
 	require.Zero(t, asked)
 
 	var result mcpclient.ToolResult

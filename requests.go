@@ -29,14 +29,16 @@ type serverRequest struct {
 // answerServer answers a request of the server, off the caller's path. Every
 // request gets exactly one answer, unless the server itself takes it back.
 func (c *core) answerServer(ctx context.Context, b *binding, call *call, m *jsonrpc.Message) {
-	switch {
-	case m.Method == "ping":
+	if m.Method == "ping" {
 		c.reply(b, jsonrpc.AppendResult(nil, m.ID, []byte("{}")))
-	case c.config.input.any() && isInputMethod(m.Method):
-		c.startHandler(ctx, b, call, m)
-	default:
-		c.reply(b, jsonrpc.AppendError(nil, m.ID, notOffered(m.Method).rpc()))
+		return
 	}
+	request := &inputRequest{method: m.Method, params: m.Params, server: b.server, completion: c.pages.of}
+	if wrong := c.config.input.offered(request); wrong != nil {
+		c.reply(b, jsonrpc.AppendError(nil, m.ID, wrong.rpc()))
+		return
+	}
+	c.startHandler(ctx, b, call, m.ID.Clone(), request)
 }
 
 // busy: a server that has so much to ask may ask again.
@@ -52,9 +54,8 @@ func (c *core) reply(b *binding, body []byte) {
 // startHandler runs the application's handler in a goroutine of the session. It
 // may take as long as people take. Its context ends with ctx, which is that of
 // the reply on which the request came; the answer is sent all the same.
-func (c *core) startHandler(ctx context.Context, b *binding, call *call, m *jsonrpc.Message) {
-	id := m.ID.Clone() // the bytes of m are used again
-	request := &inputRequest{method: m.Method, params: m.Params.Clone(), server: b.server, completion: c.pages.of}
+func (c *core) startHandler(ctx context.Context, b *binding, call *call, id jsonrpc.ID, request *inputRequest) {
+	request.params = request.params.Clone() // the bytes of the message are used again
 	key := serverRequest{b, id.String()}
 	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, handlerKey{}, true))
 	if !c.requests.begin(key, cancel) {
@@ -144,11 +145,6 @@ func (c *core) takenBack(b *binding, params jsontext.Value) {
 // errTakenBack is the cause of a handler's context when the server does not
 // want the answer any more.
 var errTakenBack = errors.New("the server has taken its request back")
-
-// isInputMethod lists what servers may ask for.
-func isInputMethod(method string) bool {
-	return method == elicitMethod || method == sampleMethod || method == rootsMethod
-}
 
 // pages are the web pages that users were asked to open, by the ids of the
 // server's requests, until the server says that a page is done with.

@@ -32,7 +32,6 @@ func (c *core) route(ctx context.Context, b *binding, call *call, m *jsonrpc.Mes
 	}
 }
 
-// codeMethodNotFound: JSON-RPC 2.0 section 5.1.
 const codeMethodNotFound = -32601 // JSON-RPC 2.0 section 5.1
 
 // routeProgress finds the call by its token: a server may report on any stream.

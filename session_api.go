@@ -90,7 +90,11 @@ func (s *Session) Ping(ctx context.Context, opts ...CallOption) error {
 // The result is decoded into result by encoding/json; nil discards it. A result
 // that does not fit is a *DecodeError.
 func (s *Session) Request(ctx context.Context, method string, params, result any, opts ...CallOption) error {
-	c := &call{method: method, params: params, options: opts}
+	return s.requestInto(ctx, &call{method: method, params: params, options: opts}, result)
+}
+
+// requestInto performs c and decodes its result into the user's own type.
+func (s *Session) requestInto(ctx context.Context, c *call, result any) error {
 	raw, err := s.do(ctx, c)
 	if err != nil || result == nil {
 		return err

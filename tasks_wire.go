@@ -36,25 +36,21 @@ func (c tasksCapability) has(path ...string) bool {
 // not have: all of it is offered there, or nothing. nil: there are.
 func (s *Session) lacksTasks(path ...string) error {
 	offered := s.Server().Capabilities
-	switch s.latest().era.traits().tasks {
-	case tasksFlat:
+	if !s.asksForTasks() {
 		if _, ok := offered.Extensions[tasksExtension]; !ok {
 			return fmt.Errorf("the server does not declare the extension %s: %w", tasksExtension, ErrUnsupported)
 		}
 		return nil
-	case tasksNested:
-		var declared tasksCapability
-		missing := "tasks"
-		if offered.Tasks != nil && decode(jsontext.Value(offered.Tasks), &declared) == nil {
-			if len(path) == 0 || declared.has(path...) {
-				return nil
-			}
-			missing = "tasks." + strings.Join(path, ".")
-		}
-		return fmt.Errorf("the server does not declare %s: %w", missing, ErrUnsupported)
-	case tasksNone:
 	}
-	return fmt.Errorf("this version of the protocol has no tasks: %w", ErrUnsupported)
+	var declared tasksCapability
+	missing := "tasks"
+	if offered.Tasks != nil && decode(jsontext.Value(offered.Tasks), &declared) == nil {
+		if len(path) == 0 || declared.has(path...) {
+			return nil
+		}
+		missing = "tasks." + strings.Join(path, ".")
+	}
+	return fmt.Errorf("the server does not declare %s: %w", missing, ErrUnsupported)
 }
 
 // lacksTaskCalls tells why the tool called name cannot be a task, as far as that is known.

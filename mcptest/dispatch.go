@@ -29,6 +29,21 @@ func (c *call) dispatch(ctx context.Context) (any, error) {
 		return c.introduce()
 	case "ping":
 		return struct{}{}, nil
+	case "resources/subscribe":
+		return c.subscribe(true)
+	case "resources/unsubscribe":
+		return c.subscribe(false)
+	case "logging/setLevel":
+		return c.setLogLevel()
+	default:
+		return c.feature(ctx)
+	}
+}
+
+// feature executes a request of a method that every version has, or that none
+// defines.
+func (c *call) feature(ctx context.Context) (any, error) {
+	switch c.message.Method {
 	case "tools/list":
 		return c.listTools()
 	case "tools/call":
@@ -39,18 +54,12 @@ func (c *call) dispatch(ctx context.Context) (any, error) {
 		return c.listTemplates()
 	case "resources/read":
 		return c.readResource(ctx)
-	case "resources/subscribe":
-		return c.subscribe(true)
-	case "resources/unsubscribe":
-		return c.subscribe(false)
 	case "prompts/list":
 		return c.listPrompts()
 	case "prompts/get":
 		return c.getPrompt(ctx)
 	case "completion/complete":
 		return c.complete(ctx)
-	case "logging/setLevel":
-		return c.setLogLevel()
 	default:
 		return c.extension(ctx)
 	}

@@ -21,28 +21,10 @@ func (c *call) dispatchStateless(ctx context.Context) (any, error) {
 }
 
 func (c *call) executeStateless(ctx context.Context) (any, error) {
-	switch c.message.Method {
-	case methodDiscover:
+	if c.message.Method == methodDiscover {
 		return c.discover(), nil
-	case "tools/list":
-		return c.listTools()
-	case "tools/call":
-		return c.callTool(ctx)
-	case "resources/list":
-		return c.listResources()
-	case "resources/templates/list":
-		return c.listTemplates()
-	case "resources/read":
-		return c.readResource(ctx)
-	case "prompts/list":
-		return c.listPrompts()
-	case "prompts/get":
-		return c.getPrompt(ctx)
-	case "completion/complete":
-		return c.complete(ctx)
-	default:
-		return c.extension(ctx)
 	}
+	return c.feature(ctx)
 }
 
 func (c *call) discover() any {
