@@ -15,11 +15,15 @@ import (
 
 // post makes the one exchange of call.
 func (c *core) post(ctx context.Context, b *binding, call *call, header http.Header, body []byte) (*httpReply, error) {
-	return c.transport.roundTrip(ctx, &httpRequest{
+	r := &httpRequest{
 		method: http.MethodPost, url: b.endpoint, header: header, body: body,
 		repeatable: repeatable(call.method) || call.method == discoverMethod, jar: b.jar, secret: b.id,
-		headerWait: call.headerWait, silence: c.config.silence(),
-	})
+		headerWait: call.headerWait,
+	}
+	if r.headerWait > 0 { // an error made ahead, which most calls need not pay for
+		r.silence = c.config.silence()
+	}
+	return c.transport.roundTrip(ctx, r)
 }
 
 // replyOf sorts the answer to c's POST: a refusal, an accepted notification, or messages.
