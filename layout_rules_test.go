@@ -65,14 +65,18 @@ func importsAllowed(f *goFile) (paths []string, ok bool) {
 		paths = []string{root, jsonrpc, json, json + "/jsontext"}
 	case folder == "internal/jsonrpc":
 		paths = []string{json, json + "/jsontext"}
+	case folder == "auth":
+		paths = []string{"golang.org/x/oauth2"}
+	case folder == "auth/authtest":
+		paths = []string{}
 	case path.Dir(folder) == "examples":
-		paths = []string{root, mcptest, xsync + "errgroup"}
+		paths = []string{root, mcptest, root + "/auth", root + "/auth/authtest", xsync + "errgroup"}
 	default:
 		return nil, false
 	}
 	if f.isTest() {
-		paths = append(paths, path.Join(root, f.folder()), root, mcptest, json, json+"/jsontext", xsync+"errgroup",
-			"github.com/stretchr/testify/require", "go.uber.org/goleak")
+		paths = append(paths, path.Join(root, f.folder()), root, mcptest, root+"/auth", root+"/auth/authtest", json, json+"/jsontext",
+			xsync+"errgroup", "golang.org/x/oauth2", "github.com/stretchr/testify/require", "go.uber.org/goleak")
 	}
 	return paths, true
 }

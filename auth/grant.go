@@ -1,0 +1,37 @@
+package auth
+
+import (
+	"context"
+	"net/url"
+)
+
+// grant is a way to get a token. The engine discovers, stores, refreshes and
+// shares; a grant turns what was discovered into a token. It runs on a context
+// of its own, which no caller's cancellation ends. Safe for concurrent use.
+type grant interface {
+	// issuers are the only authorization servers that the grant may be used
+	// with, in order of preference; nil: any.
+	issuers() []string
+	// needsCode: the authorization server must offer the code flow with PKCE.
+	needsCode() bool
+	// identity returns the client as known for a stored token, so that it can be
+	// refreshed; false: it is not known any more.
+	identity(ctx context.Context, r *tokenRecord) (identity, bool)
+	// obtain gets a token.
+	obtain(ctx context.Context, r *grantRequest) (*grantAnswer, error)
+}
+
+// grantRequest is what a grant goes by.
+type grantRequest struct {
+	server   *url.URL
+	resource *protectedResource
+	as       *authServer
+	scopes   []string // to ask for; empty: leave the parameter out
+	stepUp   bool     // a token with fewer scopes exists
+}
+
+// grantAnswer is a token and the client that it was given to.
+type grantAnswer struct {
+	token  *tokenAnswer
+	client identity
+}

@@ -1,0 +1,57 @@
+package auth
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// HTTPPolicy says how the requests to authorization servers and for metadata
+// are made. The zero value is ready for use. These requests share nothing with
+// those to the MCP server: neither its http.Client nor its headers.
+type HTTPPolicy struct {
+	// Transport sends the requests. nil: one that checks every address when it
+	// dials. A Transport of the application's own does without that check.
+	Transport http.RoundTripper
+
+	// AllowedHosts, each "name" or "name:port", may be at addresses that are more
+	// internal than the MCP server's own, such as a company's authorization server.
+	AllowedHosts []string
+
+	// InsecureHosts, each "name" or "name:port", may be spoken to over plain http.
+	InsecureHosts []string
+
+	// Timeout bounds one request with its redirects. 0: 15 s.
+	Timeout time.Duration
+}
+
+// Policy loosens or tightens the rules of discovery. The zero value is strict.
+type Policy struct {
+	// NoLegacy turns off the rules of protocol version 2025-03-26 for a server
+	// without protected resource metadata, which take its own origin for the
+	// authorization server.
+	NoLegacy bool
+
+	// ParentResource also accepts protected resource metadata whose resource is a
+	// parent path of the MCP server's URL on the same origin.
+	ParentResource bool
+
+	// Resource replaces the value of the resource parameter (RFC 8707) for a
+	// server; "" leaves the parameter out. advertised is the value that would be sent. nil keeps it.
+	Resource func(server *url.URL, advertised string) string
+
+	// AssumePKCE are issuers that support PKCE with S256 but whose metadata does
+	// not say so, such as Microsoft Entra ID and Amazon Cognito.
+	AssumePKCE []string
+
+	// TrailingSlash accepts metadata whose issuer differs from the expected one
+	// by a slash at the end.
+	TrailingSlash bool
+
+	// TrustedIssuers are the only authorization servers that are spoken to. nil: any.
+	TrustedIssuers []string
+
+	// ChooseIssuer picks one of the authorization servers that an MCP server
+	// names. nil: the first usable one.
+	ChooseIssuer func(server *url.URL, issuers []string) (string, error)
+}
