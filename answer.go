@@ -46,6 +46,10 @@ func (v *verdict) refused() Delivery {
 func newAnswer(httpMethod string, r *httpReply, id int64, secret string) *answer {
 	a := &answer{httpMethod: httpMethod, status: r.status, header: redactHeader(r.header, secret)}
 	text := r.body.readRefusal()
+	if token := r.credential(); token != "" {
+		a.header = replaceInHeader(a.header, token, redactedCredential)
+		text = replaceSecret(bytes.Clone(text), token, redactedCredential)
+	}
 	a.body = redact(bytes.Clone(text), secret)
 	messages, err := jsonrpc.Decode(text)
 	if err != nil {

@@ -81,12 +81,19 @@ func (c *clientCapabilities) forCall(settings *callSettings) *clientCapabilities
 	return c
 }
 
-// encodeExtensions checks and encodes what the user declares.
-func encodeExtensions(declared map[string]any) (map[string]jsontext.Value, error) {
-	if len(declared) == 0 {
+// encodeExtensions checks and encodes what the user declares, and what the
+// authorizer does.
+func encodeExtensions(declared map[string]any, authorizer Authorizer) (map[string]jsontext.Value, error) {
+	speaker, _ := authorizer.(interface{ Extensions() []string })
+	if len(declared) == 0 && speaker == nil {
 		return nil, nil
 	}
 	encoded := make(map[string]jsontext.Value, len(declared))
+	if speaker != nil {
+		for _, name := range speaker.Extensions() {
+			encoded[name] = jsontext.Value("{}")
+		}
+	}
 	for name, settings := range declared {
 		text, err := encodeObject("the settings of the extension "+quote(name)+" (Client.Extensions)", settings)
 		if err != nil {

@@ -6,15 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
-	"path"
-	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Connect opens a session with the zero [Client]. See [Client.Connect].
@@ -39,6 +33,17 @@ type Client struct {
 	// Header goes with every request. Mcp-*, Host, Content-Type and Accept
 	// belong to the library and are left out.
 	Header http.Header
+
+	// Authorizer adds credentials to every request and is asked when a server
+	// refuses them; package auth has some. nil: none. It and an Authorization in
+	// Header, or a password in the URL, exclude each other. Results are then not
+	// cached.
+	Authorizer Authorizer
+
+	// InsecureHosts, each "name" or "name:port", may be sent the credentials of an
+	// Authorizer over plain http. Loopback needs no entry; any other server that
+	// is no https one gives an *AuthorizationError instead.
+	InsecureHosts []string
 
 	// ProtocolVersion pins one protocol version; a server that does not speak
 	// it gives a *VersionError. "" negotiates the newest.
@@ -181,7 +186,9 @@ func (c *Client) Connect(ctx context.Context, url string) (*Session, error) {
 	if config.invalid != nil {
 		return nil, &CallError{Method: "connect", Delivery: DeliveryNotSent, Err: config.invalid}
 	}
-	config.takeUserinfo(at)
+	if err := config.takeUserinfo(at); err != nil {
+		return nil, &CallError{Method: "connect", Delivery: DeliveryNotSent, Err: err}
+	}
 	core := newCore(ctx, config)
 	core.url = at
 	b, tries, err := core.connect(ctx)
@@ -245,144 +252,4 @@ func parseCause(raw string, err error) string {
 		err = parse.Err // without the URL
 	}
 	return ": " + err.Error()
-}
-
-// config is a Client with its defaults filled in and its maps cloned, so that
-// nothing the caller does later reaches a running session. Immutable.
-type config struct {
-	name, version    string
-	httpClient       *http.Client
-	header           http.Header
-	protocolVersion  string
-	probeTimeout     time.Duration
-	handshakeTimeout time.Duration // at most httpClient.Timeout
-	handshakeOption  string        // what set it
-	policy           ReinitializePolicy
-	restore          func(context.Context, *Session) error
-	restoreTimeout   time.Duration
-	classify         func(Refusal) Verdict
-	maxMessageSize   int64
-	limits           Limits
-	closeTimeout     time.Duration
-	cookies          bool
-	input            *inputHandlers
-	extensions       map[string]jsontext.Value
-	eras             *eraMemory
-	cache            *cache // nil: off
-	invalid          error  // what was wrong with the Client's values: nothing is sent
-	interceptors     []Interceptor
-	trace            tracer
-	logger           *slog.Logger
-}
-
-func (c *Client) config() *config {
-	name, version := c.identity()
-	extensions, err := encodeExtensions(c.Extensions)
-	cfg := &config{
-		name: name, version: version,
-		httpClient:       c.HTTPClient,
-		header:           userHeader(c.Header),
-		protocolVersion:  c.ProtocolVersion,
-		probeTimeout:     positive(c.ProbeTimeout, 5*time.Second),
-		handshakeTimeout: positive(c.HandshakeTimeout, 30*time.Second),
-		handshakeOption:  "Client.HandshakeTimeout",
-		policy:           c.Reinitialize,
-		restore:          c.Restore,
-		restoreTimeout:   positive(c.RestoreTimeout, 30*time.Second),
-		classify:         c.ClassifyRefusal,
-		maxMessageSize:   positive(c.MaxMessageSize, 32<<20),
-		limits: Limits{
-			ConcurrentCalls: positive(c.Limits.ConcurrentCalls, 2048),
-			Notifications:   positive(c.Limits.Notifications, 1_000_000),
-			Pages:           positive(c.Limits.Pages, 1000),
-			ResponseHeader:  positive(c.Limits.ResponseHeader, 64<<10),
-			InputRounds:     positive(c.Limits.InputRounds, 10),
-			CacheSize:       positive(c.Limits.CacheSize, 64<<20),
-		},
-		closeTimeout: positive(c.CloseTimeout, 2*time.Second),
-		cookies:      !c.NoCookies && (c.HTTPClient == nil || c.HTTPClient.Jar == nil),
-		interceptors: append([]Interceptor(nil), c.Interceptors...),
-		logger:       c.Logger,
-		invalid:      err,
-		extensions:   extensions,
-		input:        &inputHandlers{elicit: c.Elicit, elicitURL: c.ElicitURL, sample: c.Sample, roots: c.Roots},
-		eras:         &c.eras,
-	}
-	if c.HTTPClient != nil && c.HTTPClient.Timeout > 0 && c.HTTPClient.Timeout < cfg.handshakeTimeout {
-		cfg.handshakeTimeout, cfg.handshakeOption = c.HTTPClient.Timeout, clientTimeoutOption
-	}
-	if !c.NoCache {
-		c.cacheOnce.Do(func() { c.cache = newCache(cfg.limits.CacheSize) })
-		cfg.cache = c.cache
-	}
-	if c.Trace != nil {
-		cfg.trace = tracer{*c.Trace}
-	}
-	if cfg.logger == nil {
-		cfg.logger = slog.New(slog.DiscardHandler)
-	}
-	return cfg
-}
-
-// boundHandshake bounds one exchange of a handshake.
-func (c *config) boundHandshake(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, c.handshakeTimeout, c.silence())
-}
-
-// silence is the error of a server that does not answer what a healthy one
-// answers at once.
-func (c *config) silence() error { return noAnswerWithin(c.handshakeTimeout, c.handshakeOption) }
-
-// takeUserinfo moves user and password from the URL to the header, where they
-// show up in no error and no log.
-func (c *config) takeUserinfo(at *url.URL) {
-	if at.User == nil {
-		return
-	}
-	if c.header.Get("Authorization") == "" {
-		password, _ := at.User.Password()
-		basic := &http.Request{Header: c.header}
-		basic.SetBasicAuth(at.User.Username(), password)
-	}
-	at.User = nil
-}
-
-// positive returns v, or the default where v is not set.
-func positive[N int | int64 | time.Duration](v, byDefault N) N {
-	if v > 0 {
-		return v
-	}
-	return byDefault
-}
-
-// identity names the application: as told, else the main module, else the program.
-func (c *Client) identity() (name, version string) {
-	name, version = c.Name, c.Version
-	if info, ok := debug.ReadBuildInfo(); ok && name == "" && info.Main.Path != "" {
-		name = path.Base(info.Main.Path)
-		if version == "" && info.Main.Version != "(devel)" {
-			version = info.Main.Version
-		}
-	}
-	if name == "" {
-		name = filepath.Base(os.Args[0])
-	}
-	if version == "" {
-		version = "0.0.0"
-	}
-	return name, version
-}
-
-// userHeader clones h without the headers that belong to the library.
-func userHeader(h http.Header) http.Header {
-	own := make(http.Header, len(h))
-	for key, values := range h {
-		key = http.CanonicalHeaderKey(key)
-		switch {
-		case strings.HasPrefix(key, "Mcp-"), key == "Host", key == "Content-Type", key == "Accept", key == "Content-Length":
-		default:
-			own[key] = append(own[key], values...)
-		}
-	}
-	return own
 }

@@ -18,7 +18,7 @@ func (c *core) post(ctx context.Context, b *binding, call *call, header http.Hea
 	r := &httpRequest{
 		method: http.MethodPost, url: b.endpoint, header: header, body: body,
 		repeatable: repeatable(call.method) || call.method == discoverMethod, jar: b.jar, secret: b.id,
-		headerWait: call.headerWait,
+		headerWait: call.headerWait, auth: c.credentials(b, call),
 	}
 	if r.headerWait > 0 { // an error made ahead, which most calls need not pay for
 		r.silence = c.config.silence()

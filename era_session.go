@@ -124,7 +124,7 @@ func (e *sessionEra) abandon(b *binding, c *call) {
 
 // post sends a message that expects no reply.
 func (e *sessionEra) post(ctx context.Context, b *binding, body []byte) error {
-	r, err := e.core.transport.roundTrip(ctx, &httpRequest{method: http.MethodPost, url: b.endpoint, header: b.header, body: body, jar: b.jar})
+	r, err := e.core.transport.roundTrip(ctx, &httpRequest{method: http.MethodPost, url: b.endpoint, header: b.header, body: body, jar: b.jar, auth: e.core.credentials(b, new(call))})
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (e *sessionEra) close(ctx context.Context, b *binding) error {
 	}
 	header := maps.Clone(b.header)
 	delete(header, "Content-Type")
-	r, err := e.core.transport.roundTrip(ctx, &httpRequest{method: http.MethodDelete, url: b.endpoint, header: header, jar: b.jar, repeatable: true})
+	r, err := e.core.transport.roundTrip(ctx, &httpRequest{method: http.MethodDelete, url: b.endpoint, header: header, jar: b.jar, repeatable: true, auth: e.core.credentials(b, new(call))})
 	if err != nil {
 		return err
 	}

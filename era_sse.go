@@ -73,7 +73,7 @@ func (e *sseEra) post(ctx context.Context, b *binding, body []byte) error {
 	if why := s.lost(); why != nil {
 		return why.lost
 	}
-	p := s.send(ctx, &httpRequest{header: s.header, body: body}, 0)
+	p := s.send(ctx, &httpRequest{header: s.header, body: body, auth: e.core.credentials(b, new(call))}, 0)
 	if p.refusal != nil {
 		return &HTTPError{StatusCode: p.refusal.status}
 	}
@@ -124,7 +124,10 @@ func (s *sharedStream) newPost(c *call) *httpRequest {
 		header = maps.Clone(header)
 		maps.Copy(header, c.header)
 	}
-	return &httpRequest{header: header, body: c.encode(c.method, c.raw), repeatable: repeatable(c.method)}
+	return &httpRequest{
+		header: header, body: c.encode(c.method, c.raw), repeatable: repeatable(c.method),
+		auth: s.core.credentials(s.binding.Load(), c),
+	}
 }
 
 // posted is what became of a POST: accepted, which is the zero value, refused,

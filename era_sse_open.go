@@ -57,6 +57,7 @@ func (s *sharedStream) get() error {
 	header.Set("Accept", "text/event-stream")
 	r, err := s.core.transport.roundTrip(s.ctx, &httpRequest{
 		method: http.MethodGet, url: s.opening.endpoint, header: header, jar: s.opening.jar, repeatable: true,
+		auth: s.core.credentials(s.opening, new(call)),
 	})
 	switch {
 	case err != nil:

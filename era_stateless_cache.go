@@ -28,12 +28,12 @@ func (c *core) cacheKey(b *binding, method string, params jsontext.Value) cacheK
 }
 
 // recall answers c from the cache. Where it cannot, the token is for the result
-// that comes. What speaks with a header of its own passes the cache by: the
+// that comes. What speaks with headers or credentials of its own passes the cache by: the
 // server may answer it as somebody else.
 func (s *Session) recall(c *call) (jsontext.Value, cacheToken, bool) {
 	store, b := s.core.config.cache, s.core.current.Load()
 	if store == nil || b == nil || !b.era.traits().cacheHints || !cacheable(c.method) ||
-		s.view != nil || c.input != nil || bringsRound(c.plain) || len(c.header) > 0 || len(c.settings.meta) > 0 {
+		s.view != nil || c.input != nil || bringsRound(c.plain) || len(c.header) > 0 || c.foreign() || len(c.settings.meta) > 0 {
 		return nil, cacheToken{}, false
 	}
 	key := s.core.cacheKey(b, c.method, c.plain)

@@ -92,7 +92,7 @@ func (c *config) boundProbe(ctx context.Context) (context.Context, context.Cance
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(deadline)/2)
 	}
-	return context.WithTimeoutCause(ctx, wait, noAnswerWithin(wait, "Client.ProbeTimeout"))
+	return withLimit(ctx, wait, noAnswerWithin(wait, "Client.ProbeTimeout"))
 }
 
 // discovered reads the reply to the probe.
@@ -166,7 +166,7 @@ func (e *statelessEra) refusedProbe(a *answer) error {
 // something unreadable, may do better with initialize. So may one that is slow to
 // be reached: that takes its time out of the probe's, which is short.
 func (e *statelessEra) failedProbe(err error) error {
-	if is[*RedirectError](err) || deliveryIn(err) == DeliveryNotSent && !is[*timeoutError](err) {
+	if is[*RedirectError](err) || is[*AuthorizationError](err) || deliveryIn(err) == DeliveryNotSent && !is[*timeoutError](err) {
 		return err
 	}
 	return &otherEraError{err}

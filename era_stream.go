@@ -220,6 +220,7 @@ func (s *stream) get() (*httpReply, error) {
 	return s.core.transport.roundTrip(s.ctx, &httpRequest{
 		method: http.MethodGet, url: s.binding.endpoint, header: header, jar: s.binding.jar, secret: s.binding.id,
 		repeatable: true, headerWait: s.core.config.handshakeTimeout, silence: s.core.config.silence(),
+		auth: s.core.credentials(s.binding, s.call),
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 var (
 	// ErrSessionInvalid: the server no longer knows the session. See [SessionError].
 	ErrSessionInvalid = errors.New("session invalid")
-	// ErrUnauthorized: the server answered 401 or 403.
+	// ErrUnauthorized: the server answered 401 or 403, or the [Authorizer] failed. See [AuthorizationError].
 	ErrUnauthorized = errors.New("unauthorized")
 	// ErrProtocol: the server broke the protocol or a limit. See [ProtocolError] and [LimitError].
 	ErrProtocol = errors.New("protocol violation")
@@ -116,6 +116,9 @@ func RetryAfter(err error) (time.Duration, bool) {
 	}
 	if session, ok := errors.AsType[*SessionError](err); ok {
 		return session.retryAfter()
+	}
+	if failed, ok := errors.AsType[*AuthorizationError](err); ok {
+		return failed.retryAfter()
 	}
 	if refused, ok := errors.AsType[*HTTPError](err); ok {
 		wait, _ := parseRetryAfter(refused.Header, time.Now())

@@ -90,7 +90,7 @@ func (c *core) startClocks(ctx context.Context, call *call, cancel context.Cance
 	}
 	stopLimit := func() {}
 	if limit > 0 {
-		ctx, stopLimit = context.WithTimeoutCause(ctx, limit, noAnswerWithin(limit, option))
+		ctx, stopLimit = withLimit(ctx, limit, noAnswerWithin(limit, option))
 	}
 	if call.clock == nil {
 		return ctx, stopLimit
@@ -170,11 +170,11 @@ func (c *core) broken(parent, ctx context.Context, b *binding, call *call, err e
 	default:
 		return v
 	}
-	if v.delivery == DeliveryNotSent {
+	switch {
+	case v.delivery == DeliveryNotSent:
 		v.delivery = call.notSent()
-		return v
-	}
-	if !call.notification && c.current.Load() == b {
+	case v.delivery == DeliveryRefused: // the Authorizer was at work on a refusal
+	case !call.notification && c.current.Load() == b:
 		b.era.abandon(b, call)
 	}
 	return v

@@ -277,7 +277,7 @@ func (c *core) restore(b *binding) error {
 		return nil
 	}
 	limit := c.config.restoreTimeout
-	ctx, cancel := context.WithTimeoutCause(c.lifetime, limit, fmt.Errorf("over the limit of %v (Client.RestoreTimeout)", limit))
+	ctx, cancel := withLimit(c.lifetime, limit, fmt.Errorf("over the limit of %v (Client.RestoreTimeout)", limit))
 	defer cancel()
 	if err := c.config.restore(ctx, v); err != nil {
 		return fmt.Errorf("Client.Restore: %w", err)

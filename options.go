@@ -3,6 +3,7 @@ package mcpclient
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -29,6 +30,7 @@ type callSettings struct {
 	asTask     bool
 	taskTTL    time.Duration
 	header     http.Header
+	authorizer Authorizer
 	meta       map[string]any
 }
 
@@ -76,6 +78,14 @@ func WithHeader(key, value string) CallOption {
 	}
 }
 
+// WithAuthorizer has a authorize the requests of this call, in the place of
+// [Client.Authorizer] and of every Authorization header: for a gateway that acts
+// for many users over one session. A refusal of the call concerns this call alone: it never
+// makes the session re-initialize. The call is not answered from the cache. nil keeps the Client's.
+func WithAuthorizer(a Authorizer) CallOption {
+	return func(s *callSettings) { s.authorizer = a }
+}
+
 // WithDeferredInput lets the application, and not the handlers of the Client,
 // answer what the server wants to know before it can go on: the call declares
 // that forms and pages can be answered, and fails with an [*InputRequiredError] that
@@ -121,6 +131,9 @@ func (c *call) prepare() error {
 	c.settings = settingsOf(c.options)
 	if len(c.settings.header) > 0 {
 		c.header = userHeader(c.settings.header)
+	}
+	if c.settings.authorizer != nil && c.header.Get("Authorization") != "" {
+		return errors.New("the call has both WithAuthorizer and an Authorization header: use one of them")
 	}
 	if c.settings.idle > 0 {
 		c.clock = newIdleClock(c.settings.idle)
@@ -191,7 +204,9 @@ func mergeMeta(params, meta jsontext.Value) (jsontext.Value, error) {
 }
 
 // foreign reports whether the call brought credentials of its own.
-func (c *call) foreign() bool { return c.header.Get("Authorization") != "" }
+func (c *call) foreign() bool {
+	return c.settings.authorizer != nil || c.header.Get("Authorization") != ""
+}
 
 // baseHeader is what goes with every request, whatever the session.
 func (c *config) baseHeader() http.Header {

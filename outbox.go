@@ -20,6 +20,12 @@ type letter struct {
 	timeout time.Duration
 }
 
+type letterKey struct{}
+
+// nobodyWaits reports whether ctx is that of a letter, for which no user is to be
+// asked for a new authorization.
+func nobodyWaits(ctx context.Context) bool { return ctx.Value(letterKey{}) != nil }
+
 // outbox sends what must not hold up a caller: cancellations, and answers to
 // requests of the server. Its goroutines exist only while there is something
 // to send. What does not fit the queue is dropped and counted: a server that
@@ -73,7 +79,7 @@ func (o *outbox) deliver() {
 			retired = true
 			return
 		}
-		ctx, cancel := context.WithTimeout(o.core.lifetime, l.timeout)
+		ctx, cancel := context.WithTimeout(context.WithValue(o.core.lifetime, letterKey{}, true), l.timeout)
 		if err := l.binding.era.post(ctx, l.binding, l.body); err != nil {
 			o.core.config.logger.Debug("mcpclient: a message to the server was not accepted", "err", err)
 		}

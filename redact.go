@@ -18,20 +18,23 @@ import (
 // errors.
 
 const (
-	redactedID = "[session id]"
+	redactedID         = "[session id]"
+	redactedCredential = "[credential]"
 	// minSecret is the length from which on an id can be one. What is shorter
 	// can be guessed anyway, and replacing each "1" would only garble the text.
 	minSecret = 4
 )
 
-// redact replaces secret in text, also where it is escaped for JSON, HTML or a URL.
-func redact(text []byte, secret string) []byte {
+// redact replaces a session id in text, also where it is escaped for JSON, HTML or a URL.
+func redact(text []byte, secret string) []byte { return replaceSecret(text, secret, redactedID) }
+
+func replaceSecret(text []byte, secret, with string) []byte {
 	if len(secret) < minSecret {
 		return text
 	}
 	for _, form := range formsOf(secret) {
 		if bytes.Contains(text, []byte(form)) {
-			text = bytes.ReplaceAll(text, []byte(form), []byte(redactedID))
+			text = bytes.ReplaceAll(text, []byte(form), []byte(with))
 		}
 	}
 	return text
@@ -89,10 +92,14 @@ func redactData(data jsontext.Value, secret string) json.RawMessage {
 }
 
 func redactHeader(header http.Header, secret string) http.Header {
+	return replaceInHeader(header, secret, redactedID)
+}
+
+func replaceInHeader(header http.Header, secret, with string) http.Header {
 	clean := header.Clone()
 	for _, values := range clean {
 		for i, value := range values {
-			values[i] = redactText(value, secret)
+			values[i] = string(replaceSecret([]byte(value), secret, with))
 		}
 	}
 	return clean

@@ -94,7 +94,7 @@ func (c *core) respond(b *binding, id jsonrpc.ID, result jsontext.Value, failed 
 		c.config.logger.Warn("mcpclient: a request of the server could not be answered", "err", failed)
 		body = jsonrpc.AppendError(nil, id, failed.rpc())
 	}
-	ctx, cancel := context.WithTimeout(c.lifetime, c.config.handshakeTimeout)
+	ctx, cancel := c.config.boundHandshake(c.lifetime)
 	defer cancel()
 	if err := b.era.post(ctx, b, body); err != nil {
 		c.config.logger.Warn("mcpclient: an answer to the server was not accepted", "err", err)

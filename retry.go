@@ -96,6 +96,10 @@ func transientStatus(status int) bool {
 // answer (wrong URL or certificate, HTML, another version, unauthorized) is
 // not. Opening a session twice harms nobody, so an unknown outcome counts as well.
 func transientHandshake(err error) bool {
+	if failed, ok := errors.AsType[*AuthorizationError](err); ok {
+		_, passes := failed.retryAfter()
+		return passes
+	}
 	if is[*SessionError](err) || is[*NetworkError](err) {
 		return !badCertificate(err)
 	}
@@ -132,6 +136,10 @@ func parseRetryAfter(h http.Header, now time.Time) (wait time.Duration, ok bool)
 
 // retryAfterOf returns the Retry-After of the HTTP answer inside err.
 func retryAfterOf(err error) (time.Duration, bool) {
+	if failed, ok := errors.AsType[*AuthorizationError](err); ok {
+		wait, _ := failed.retryAfter()
+		return wait, wait > 0
+	}
 	refused, ok := errors.AsType[*HTTPError](err)
 	if !ok {
 		return 0, false

@@ -35,6 +35,7 @@ type replyBody struct {
 	decoded   io.Reader // raw, or what gunzip makes of it
 	length    int64     // of decoded, -1 if unknown
 	ended     bool      // all of it has been read
+	kept      []byte    // what readRefusal found, if it is to find it again
 	transport *transport
 }
 
@@ -120,11 +121,20 @@ func (b *replyBody) readHead(n int) []byte {
 // what arrived of it in time. An error while reading changes nothing: the
 // status has been received.
 func (b *replyBody) readRefusal() []byte {
+	if b.kept != nil {
+		return b.kept
+	}
 	clock := time.AfterFunc(refusalWait, func() { b.cancel(errCutShort) })
 	defer clock.Stop()
 	text, _ := io.ReadAll(io.LimitReader(b, maxErrorBody))
 	b.discard()
 	return text
+}
+
+// keepRefusal is readRefusal for a refusal that more than one is going to read.
+func (b *replyBody) keepRefusal() []byte {
+	b.kept = append([]byte{}, b.readRefusal()...) // never nil
+	return b.kept
 }
 
 // discard ends the reply. Reading on to the end lets the connection be used

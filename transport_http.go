@@ -52,6 +52,7 @@ type httpRequest struct {
 	silence    error          // what ends the request when it is over
 	jar        http.CookieJar // nil: no cookies
 	secret     string         // a credential in header that no error may repeat
+	auth       *credentials   // nil: the header has all that there is
 }
 
 // httpReply is the answer to an httpRequest. Its body must be closed.
@@ -60,6 +61,8 @@ type httpReply struct {
 	header http.Header
 	url    *url.URL // where the answer came from, after redirects
 	body   *replyBody
+
+	request *http.Request // as sent; nil without an Authorizer
 }
 
 // isEventStream, isJSON: the media type, parameters aside. An absent type
@@ -94,9 +97,17 @@ func (p *sendProgress) observe(ctx context.Context) context.Context {
 	})
 }
 
-// roundTrip makes one exchange and follows same-origin redirects. Its errors
+// roundTrip makes one exchange, authorized if there is an Authorizer. Its errors
 // are failures: typed, with their Delivery. The reply ends with ctx.
 func (t *transport) roundTrip(ctx context.Context, r *httpRequest) (*httpReply, error) {
+	if r.auth != nil {
+		return t.authorized(ctx, r)
+	}
+	return t.follow(ctx, r)
+}
+
+// follow makes one exchange and follows same-origin redirects.
+func (t *transport) follow(ctx context.Context, r *httpRequest) (*httpReply, error) {
 	for hop := 0; ; hop++ {
 		reply, err := t.exchange(ctx, r)
 		if err != nil || reply.status < 300 || reply.status > 399 || reply.status == http.StatusNotModified {
@@ -157,6 +168,12 @@ func (t *transport) exchange(ctx context.Context, r *httpRequest) (*httpReply, e
 		cancel(nil)
 		return nil, fail(withoutURL(err), DeliveryNotSent)
 	}
+	if r.auth != nil {
+		if err := r.auth.authorize(ctx, request); err != nil {
+			cancel(nil)
+			return nil, err
+		}
+	}
 	headersArrived := startHeaderClock(r, cancel)
 	response, err := t.do(request)
 	headersArrived()
@@ -165,13 +182,16 @@ func (t *transport) exchange(ctx context.Context, r *httpRequest) (*httpReply, e
 		cancel(nil)
 		return nil, err
 	}
-	if r.jar != nil {
+	if r.jar != nil && (r.auth == nil || !r.auth.ofCall) { // what a server sets for one user is not to go with another's calls
 		if cookies := response.Cookies(); len(cookies) > 0 {
 			r.jar.SetCookies(r.url, cookies)
 		}
 	}
 	body := &replyBody{ctx: sendCtx, cancel: cancel, raw: response.Body, length: response.ContentLength, transport: t}
 	reply := &httpReply{status: response.StatusCode, header: response.Header, url: r.url, body: body}
+	if r.auth != nil {
+		reply.request = request
+	}
 	encoding := response.Header.Get("Content-Encoding")
 	if body.decode(encoding) {
 		return reply, nil
