@@ -22,6 +22,7 @@ type answer struct {
 	foreign    bool // rpc carries the id of another request
 	resumed    bool // the answer to a GET with Last-Event-ID
 	opening    bool // the answer to a handshake
+	authorized bool // the request carried the credentials of an Authorizer
 
 	lost *SessionError // set: there was no answer, since the session was lost before anything was sent
 }
@@ -47,6 +48,7 @@ func newAnswer(httpMethod string, r *httpReply, id int64, secret string) *answer
 	a := &answer{httpMethod: httpMethod, status: r.status, header: redactHeader(r.header, secret)}
 	text := r.body.readRefusal()
 	if token := r.credential(); token != "" {
+		a.authorized = true
 		a.header = replaceInHeader(a.header, token, redactedCredential)
 		text = replaceSecret(bytes.Clone(text), token, redactedCredential)
 	}
@@ -131,7 +133,10 @@ func (a *answer) serverWords() string {
 func (a *answer) hint() string {
 	switch a.status {
 	case http.StatusUnauthorized:
-		return "the server wants credentials: set Client.Header"
+		if a.authorized {
+			return "the server does not take what the Authorizer has"
+		}
+		return "the server wants credentials: set Client.Authorizer or Client.Header"
 	case http.StatusForbidden:
 		return "these credentials do not allow it"
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:

@@ -137,7 +137,7 @@ var foundAtURL = []struct {
 	{
 		"401", mcptest.Status(401, http.Header{"Www-Authenticate": {"Bearer"}}, `{"error":"invalid_token"}`),
 		1,
-		`mcpclient: connect {url}: HTTP 401 Unauthorized: "{\"error\":\"invalid_token\"}" (the server wants credentials: set Client.Header)`,
+		`mcpclient: connect {url}: HTTP 401 Unauthorized: "{\"error\":\"invalid_token\"}" (the server wants credentials: set Client.Authorizer or Client.Header)`,
 		mcpclient.DeliveryRefused,
 		[]error{mcpclient.ErrUnauthorized},
 	},

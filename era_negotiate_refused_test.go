@@ -26,7 +26,7 @@ var saysNothingOfTheEra = map[string]struct {
 }{
 	"401": {
 		mcptest.Status(401, http.Header{"Www-Authenticate": {"Bearer"}}, `{"error":"invalid_token"}`), 401,
-		"the server wants credentials: set Client.Header", mcpclient.DeliveryRefused,
+		"the server wants credentials: set Client.Authorizer or Client.Header", mcpclient.DeliveryRefused,
 	},
 	"401 with a JSON-RPC error": {refusing(401, -32000, "who are you?"), 401, `"who are you?"`, mcpclient.DeliveryRefused},
 	"403":                       {mcptest.Status(403, nil, "no entry"), 403, "these credentials do not allow it", mcpclient.DeliveryRefused},

@@ -56,7 +56,7 @@ func TestErrorTexts(t *testing.T) {
 			answeredWith(200, "application/json", `{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"Unknown tool: weather"}}`),
 			`JSON-RPC error -32602: "Unknown tool: weather"`,
 		},
-		"401":                  {mcptest.Status(401, nil, "token expired"), `HTTP 401 Unauthorized: "token expired" (the server wants credentials: set Client.Header)`},
+		"401":                  {mcptest.Status(401, nil, "token expired"), `HTTP 401 Unauthorized: "token expired" (the server wants credentials: set Client.Authorizer or Client.Header)`},
 		"403":                  {mcptest.Status(403, nil, ""), `HTTP 403 Forbidden (these credentials do not allow it)`},
 		"413":                  {mcptest.Status(413, nil, ""), `HTTP 413 Request Entity Too Large (the request is too large for the server)`},
 		"429 with a wish":      {mcptest.Status(429, http.Header{"Retry-After": {"30"}}, "slow down"), `HTTP 429 Too Many Requests: "slow down" (the server asks to retry after "30")`},

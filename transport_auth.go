@@ -88,9 +88,9 @@ func (c *credentials) authorize(ctx context.Context, request *http.Request) erro
 // hold stops the clocks while the Authorizer is at work.
 func (c *credentials) hold(ctx context.Context) (release func()) {
 	c.call.hold()
-	release = holdLimits(ctx)
+	restart := holdLimits(ctx)
 	return func() {
-		release()
+		restart()
 		c.call.release()
 	}
 }
