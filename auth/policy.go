@@ -26,14 +26,18 @@ type HTTPPolicy struct {
 }
 
 // Policy loosens or tightens the rules of discovery. The zero value is strict.
+// Its functions may be called from several goroutines at once.
 type Policy struct {
 	// NoLegacy turns off the rules of protocol version 2025-03-26 for a server
 	// without protected resource metadata, which take its own origin for the
-	// authorization server.
+	// authorization server. Without metadata there either, its endpoints are
+	// /authorize, /token and /register.
 	NoLegacy bool
 
 	// ParentResource also accepts protected resource metadata whose resource is a
-	// parent path of the MCP server's URL on the same origin.
+	// parent path of the MCP server's URL on the same origin, or that URL without
+	// its query. The token is then good for all that is below, which a server of a
+	// shared host may abuse.
 	ParentResource bool
 
 	// Resource replaces the value of the resource parameter (RFC 8707) for a
@@ -41,17 +45,21 @@ type Policy struct {
 	Resource func(server *url.URL, advertised string) string
 
 	// AssumePKCE are issuers that support PKCE with S256 but whose metadata does
-	// not say so, such as Microsoft Entra ID and Amazon Cognito.
+	// not say so, such as Microsoft Entra ID and Amazon Cognito. S256 is sent to
+	// them as to all others.
 	AssumePKCE []string
 
-	// TrailingSlash accepts metadata whose issuer differs from the expected one
-	// by a slash at the end.
+	// TrailingSlash takes two issuers for the same that differ by a slash at the
+	// end alone, as some tenants publish them. The one in the authorization
+	// server's own metadata is then what counts.
 	TrailingSlash bool
 
-	// TrustedIssuers are the only authorization servers that are spoken to. nil: any.
+	// TrustedIssuers are the only authorization servers that are spoken to, by
+	// their issuer, letter by letter. nil: any; empty: none.
 	TrustedIssuers []string
 
 	// ChooseIssuer picks one of the authorization servers that an MCP server
-	// names. nil: the first usable one.
+	// names. It is not asked where a token or a registration makes the choice, or
+	// the configuration. Its result is one of issuers. nil: the first.
 	ChooseIssuer func(server *url.URL, issuers []string) (string, error)
 }
