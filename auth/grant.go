@@ -21,13 +21,17 @@ type grant interface {
 	obtain(ctx context.Context, r *grantRequest) (*grantAnswer, error)
 }
 
-// grantRequest is what a grant goes by.
+// grantRequest is what a grant goes by, and what the engine lends to it.
 type grantRequest struct {
 	server   *url.URL
 	resource *protectedResource
 	as       *authServer
 	scopes   []string // to ask for; empty: leave the parameter out
 	stepUp   bool     // a token with fewer scopes exists
+
+	discover *discoverer
+	tokens   *tokenClient
+	key      *dpopKey // what the token is to be bound to; nil: nothing
 }
 
 // grantAnswer is a token and the client that it was given to.
