@@ -163,6 +163,9 @@ func (e *RegistrationError) Error() string {
 // Is reports whether target is [ErrAuthorization].
 func (e *RegistrationError) Is(target error) bool { return target == ErrAuthorization }
 
+// Temporary reports whether a later try may succeed without a change.
+func (e *RegistrationError) Temporary() bool { return temporaryStatus(e.StatusCode) }
+
 // RegistrationUnavailableError means that the client has no identity at an
 // authorization server and no way to get one there by itself.
 type RegistrationUnavailableError struct{ Issuer string }
