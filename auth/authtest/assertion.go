@@ -11,7 +11,7 @@ import (
 
 const (
 	idJAG        = "urn:ietf:params:oauth:token-type:id-jag"
-	idTokenType  = "urn:ietf:params:oauth:token-type:id_token"
+	idTokenType  = "urn:ietf:params:oauth:token-type:id_token" //nolint:gosec // a name, no credential
 	refreshType  = "urn:ietf:params:oauth:token-type:refresh_token"
 	jagHeader    = "oauth-id-jag+jwt"
 	assertionTTL = 5 * time.Minute

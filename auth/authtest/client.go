@@ -75,7 +75,7 @@ func (s *Server) ofDocument(id string, document map[string]any) *client {
 		c.method = "none"
 	}
 	if wrong != "" {
-		s.violation(AuthorizationEndpoint, "client ID metadata document: %s", wrong)
+		s.violation(AuthorizationEndpoint, "client ID metadata document: "+wrong)
 		return nil
 	}
 	return c

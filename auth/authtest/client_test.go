@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -43,12 +44,8 @@ func (c *client) do(method, target string, header http.Header, body string) answ
 	c.t.Helper()
 	request, err := http.NewRequestWithContext(c.t.Context(), method, target, strings.NewReader(body))
 	require.NoError(c.t, err)
-	for name, values := range header {
-		request.Header[name] = values
-	}
-	for name, values := range c.more {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
+	maps.Copy(request.Header, c.more)
 	response, err := c.as.HTTPClient().Do(request)
 	require.NoError(c.t, err)
 	defer response.Body.Close()
@@ -84,9 +81,7 @@ func (c *client) register(change map[string]any) answer {
 		"grant_types": []string{"authorization_code", "refresh_token"}, "response_types": []string{"code"},
 		"token_endpoint_auth_method": "none",
 	}
-	for name, value := range change {
-		wish[name] = value
-	}
+	maps.Copy(wish, change)
 	body, err := json.Marshal(wish)
 	require.NoError(c.t, err)
 	return c.do("POST", c.as.Issuer()+"/register", http.Header{"Content-Type": {"application/json"}}, string(body))
@@ -96,10 +91,9 @@ const verifier = "a-verifier-of-more-than-forty-three-characters"
 
 // query is a right authorization request for resource.
 func (c *client) query(resource string) url.Values {
-	digest := sha256.Sum256([]byte(verifier))
 	return url.Values{
 		"response_type": {"code"}, "client_id": {c.id}, "redirect_uri": {callback}, "resource": {resource}, "state": {"state-1"},
-		"code_challenge": {base64.RawURLEncoding.EncodeToString(digest[:])}, "code_challenge_method": {"S256"},
+		"code_challenge": {digestOf(verifier)}, "code_challenge_method": {"S256"},
 	}
 }
 
@@ -141,4 +135,9 @@ func start(t *testing.T, opts ...authtest.Option) (*client, *authtest.Resource) 
 	as := authtest.NewServer(t, opts...)
 	as.AddClient("app", "", callback)
 	return &client{t: t, as: as, id: "app"}, as.Serve(echo)
+}
+
+func digestOf(verifier string) string {
+	digest := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(digest[:])
 }

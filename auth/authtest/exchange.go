@@ -141,7 +141,7 @@ func (x *exchange) noteRefusal(no *refusal) {
 	defer x.server.mu.Unlock()
 	x.record.Error = no.code
 	if no.violation {
-		x.server.violationLocked(x.record.Endpoint, "%s", no.description)
+		x.server.violationLocked(x.record.Endpoint, no.description)
 	}
 }
 

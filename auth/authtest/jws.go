@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -36,9 +37,7 @@ func SignJWT(key crypto.Signer, header, claims map[string]any) (string, error) {
 	default:
 		return "", fmt.Errorf("authtest: no algorithm for a key of type %T", key.Public())
 	}
-	for name, value := range header {
-		joined[name] = value
-	}
+	maps.Copy(joined, header)
 	first, err := json.Marshal(joined)
 	if err != nil {
 		return "", err

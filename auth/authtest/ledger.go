@@ -3,7 +3,6 @@ package authtest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -127,14 +126,14 @@ func (s *Server) Violations() []string {
 	return slices.Clone(s.ledger.violations)
 }
 
-func (s *Server) violation(at Endpoint, format string, args ...any) {
+func (s *Server) violation(at Endpoint, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.violationLocked(at, format, args...)
+	s.violationLocked(at, text)
 }
 
-func (s *Server) violationLocked(at Endpoint, format string, args ...any) {
-	s.ledger.violations = append(s.ledger.violations, string(at)+": "+fmt.Sprintf(format, args...))
+func (s *Server) violationLocked(at Endpoint, text string) {
+	s.ledger.violations = append(s.ledger.violations, string(at)+": "+text)
 	s.ledger.wakeLocked()
 }
 

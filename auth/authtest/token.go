@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,8 +13,8 @@ const (
 	codeGrant         = "authorization_code"
 	refreshGrant      = "refresh_token"
 	clientCredentials = "client_credentials"
-	jwtBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-	tokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange"
+	jwtBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"     //nolint:gosec // a name, no credential
+	tokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name, no credential
 )
 
 // grantedToken is an access token. The server's mutex guards ended; the rest is
@@ -189,9 +190,7 @@ func (s *Server) issue(x *tokenRequest, a *award) map[string]any {
 	if token.Refresh != "" {
 		answer["refresh_token"] = token.Refresh
 	}
-	for name, value := range a.extra {
-		answer[name] = value
-	}
+	maps.Copy(answer, a.extra)
 	s.access[token.Access] = token
 	s.ledger.tokens = append(s.ledger.tokens, token.Token)
 	s.ledger.wakeLocked()
