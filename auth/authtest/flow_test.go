@@ -16,6 +16,7 @@ func TestFlow(t *testing.T) {
 		"plain":     nil,
 		"TLS":       {authtest.TLS()},
 		"in memory": {authtest.InMemory()},
+		"both":      {authtest.TLS(), authtest.InMemory()},
 		"path":      {authtest.IssuerPath("/tenant1")},
 	} {
 		t.Run(name, func(t *testing.T) {

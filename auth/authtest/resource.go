@@ -71,11 +71,15 @@ func (r *Resource) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	switch {
 	case r.isMetadata(request.URL.Path):
 		r.owner.serve(w, request, ResourceMetadata, r.serveMetadata)
-	case request.URL.Path == r.config.path:
+	case r.isEndpoint(request.URL.Path):
 		r.owner.serve(w, request, MCPEndpoint, r.guard)
 	default:
 		r.owner.serve(w, request, Elsewhere, notFound)
 	}
+}
+
+func (r *Resource) isEndpoint(path string) bool {
+	return path == r.config.path || slices.Contains(r.config.also, path)
 }
 
 func (r *Resource) isMetadata(path string) bool {
@@ -126,9 +130,11 @@ func (r *Resource) serveMetadata(x *exchange) {
 	if r.config.scopes != nil {
 		document["scopes_supported"] = r.config.scopes
 	}
+	if r.owner.config.dpop {
+		document["dpop_signing_alg_values_supported"] = signingAlgs()
+	}
 	if r.owner.config.dpopRequired {
 		document["dpop_bound_access_tokens_required"] = true
-		document["dpop_signing_alg_values_supported"] = signingAlgs()
 	}
 	r.mu.Lock()
 	edits := r.edits
@@ -205,7 +211,7 @@ func (r *Resource) checkToken(x *exchange, token *grantedToken, scheme string) *
 	case token.KeyID == "":
 		return nil
 	}
-	keyID, no := r.owner.checkProof(x, r.at(x.r)+r.config.path, token.Access)
+	keyID, no := r.owner.checkProof(x, r.at(x.r)+x.r.URL.Path, token.Access)
 	switch {
 	case no != nil:
 		return no
@@ -233,8 +239,8 @@ func (r *Resource) challenges(request *http.Request, no *refusal, required []str
 	if r.config.metadata != "" && !r.config.silent {
 		add("resource_metadata", r.at(request)+r.config.metadata)
 	}
-	scheme := "Bearer"
-	if r.owner.config.dpopRequired || strings.Contains(no.code, "dpop") {
+	scheme, given := "Bearer", request.Header.Get("Authorization")
+	if r.owner.config.dpopRequired || r.owner.config.dpop && strings.HasPrefix(strings.ToLower(given), "dpop ") {
 		scheme = "DPoP"
 		add("algs", strings.Join(signingAlgs(), " "))
 	}

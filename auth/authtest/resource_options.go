@@ -10,6 +10,7 @@ type ResourceOption func(*resourceConfig)
 
 type resourceConfig struct {
 	path      string // of the MCP endpoint
+	also      []string
 	metadata  string // where its metadata lies; "": nowhere
 	silent    bool   // the challenge does not name the metadata
 	root      bool   // the metadata lies at the root, and the resource is the origin
@@ -42,6 +43,13 @@ func insertedPath(path string) string {
 // before options that say where the metadata lies. Default: /mcp.
 func At(path string) ResourceOption {
 	return func(c *resourceConfig) { c.path, c.metadata = path, insertedPath(path) }
+}
+
+// Also puts more paths behind the token check, such as the one that the transport
+// of 2024-11-05 posts its messages to. Tokens are for the endpoint all the same.
+func Also(paths ...string) ResourceOption {
+	paths = slices.Clone(paths)
+	return func(c *resourceConfig) { c.also = paths }
 }
 
 // MetadataAtRoot puts the metadata at the root of the well-known path alone, for

@@ -34,7 +34,6 @@ type Server struct {
 	cancel context.CancelFunc
 
 	mu      sync.Mutex
-	closed  bool
 	serving []*httptest.Server // itself, and the resources that Serve has started
 	mounted []*Resource
 	script  script
@@ -84,7 +83,6 @@ func NewServer(tb testing.TB, opts ...Option) *Server {
 func Start(opts ...Option) *Server {
 	s := &Server{
 		config:  newConfig(opts),
-		ledger:  ledger{},
 		clients: make(map[string]*client),
 		codes:   make(map[string]*code),
 		access:  make(map[string]*grantedToken),
@@ -174,7 +172,6 @@ func (s *Server) HTTPClient() *http.Client { return s.client }
 func (s *Server) Close() {
 	s.mu.Lock()
 	serving := slices.Clone(s.serving)
-	s.closed = true
 	s.ledger.wakeLocked()
 	s.mu.Unlock()
 	s.cancel()
@@ -199,7 +196,7 @@ func (s *Server) mountedAt(path string) *Resource {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, resource := range s.mounted {
-		if path == resource.config.path || resource.isMetadata(path) {
+		if resource.isEndpoint(path) || resource.isMetadata(path) {
 			return resource
 		}
 	}

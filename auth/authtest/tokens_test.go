@@ -163,7 +163,7 @@ func TestClientCredentials(t *testing.T) {
 	rs := as.Serve(echo)
 	c := &client{t: t, as: as}
 	form := url.Values{"grant_type": {"client_credentials"}, "resource": {rs.URL()}, "scope": {"read"}}
-	request, err := http.NewRequest("POST", "http://unused", nil)
+	request, err := http.NewRequest(http.MethodPost, "http://unused", nil)
 	require.NoError(t, err)
 	request.SetBasicAuth(url.QueryEscape("a:b"), url.QueryEscape("s%&c"))
 	c.more = http.Header{"Authorization": request.Header["Authorization"]}

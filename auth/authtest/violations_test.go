@@ -1,6 +1,7 @@
 package authtest_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -197,7 +198,11 @@ func TestViolationsFailTheTest(t *testing.T) {
 		c := &client{t: t, as: as}
 		c.get(as.URL() + "/token")
 		tb.end()
-		require.Equal(t, allowed, len(tb.errors) == 0)
+		if allowed {
+			require.Empty(t, tb.errors)
+			continue
+		}
+		require.Equal(t, []string{"authtest: the client broke a rule: token: the method is not POST"}, tb.errors)
 	}
 }
 
@@ -209,9 +214,11 @@ type recordingTB struct {
 	cleanups []func()
 }
 
-func (r *recordingTB) Helper()                           {}
-func (r *recordingTB) Cleanup(f func())                  { r.cleanups = append(r.cleanups, f) }
-func (r *recordingTB) Errorf(format string, args ...any) { r.errors = append(r.errors, format) }
+func (r *recordingTB) Helper()          {}
+func (r *recordingTB) Cleanup(f func()) { r.cleanups = append(r.cleanups, f) }
+func (r *recordingTB) Errorf(format string, args ...any) {
+	r.errors = append(r.errors, fmt.Sprintf(format, args...))
+}
 func (r *recordingTB) end() {
 	for _, f := range r.cleanups {
 		f()
