@@ -179,13 +179,13 @@ func (s *Server) authenticate(x *exchange) (*client, *refusal) {
 	case !slices.Contains(s.config.authMethods, given.method):
 		no.violation, no.description = true, "the client authenticated by "+given.method+", which is not offered"
 		return nil, no
-	case c.method != "" && c.method != given.method:
+	case c.method != given.method && slices.Contains(s.config.authMethods, c.method):
 		no.violation, no.description = true, "the client authenticated by "+given.method+" and is registered for "+c.method
 		return nil, no
 	}
 	switch given.method {
 	case "none":
-		if c.secret != "" && c.method == "" || c.key != nil {
+		if c.secret != "" && c.method == "" && s.takesSecrets() || c.key != nil {
 			return nil, no
 		}
 	case "private_key_jwt":
@@ -199,6 +199,10 @@ func (s *Server) authenticate(x *exchange) (*client, *refusal) {
 		}
 	}
 	return c, nil
+}
+
+func (s *Server) takesSecrets() bool {
+	return slices.ContainsFunc(s.config.authMethods, func(method string) bool { return strings.HasPrefix(method, "client_secret") })
 }
 
 // checkClientAssertion holds an assertion to RFC 7523 section 3, with the

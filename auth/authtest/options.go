@@ -110,7 +110,9 @@ func WithoutRegistration() Option { return func(c *config) { c.noRegistration = 
 
 // RegisterAs registers every client with this token_endpoint_auth_method,
 // whatever it asks for, and a secret if the method needs one. secretLifetime
-// says when the secret expires; 0: never. Default: what the client asks for.
+// says when the secret expires; 0: never. A method that [AuthMethods] does not
+// offer is one that cannot be used, as some deployed servers register. Default:
+// what the client asks for.
 func RegisterAs(method string, secretLifetime time.Duration) Option {
 	return func(c *config) { c.registersAs, c.secretLifetime = method, secretLifetime }
 }

@@ -31,13 +31,12 @@ func (s *Server) register(x *exchange) {
 		return
 	}
 	method := text(wish, "token_endpoint_auth_method")
-	if s.config.registersAs != "" {
-		method = s.config.registersAs
-	}
 	if method == "" {
 		method = "client_secret_basic" // RFC 7591 section 2
 	}
-	if !slices.Contains(s.config.authMethods, method) {
+	if s.config.registersAs != "" {
+		method = s.config.registersAs
+	} else if !slices.Contains(s.config.authMethods, method) {
 		x.fail(refuse("invalid_client_metadata", "the token_endpoint_auth_method "+method+" is not offered"))
 		return
 	}

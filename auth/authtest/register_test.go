@@ -79,6 +79,28 @@ func TestSecretsExpire(t *testing.T) {
 	})
 }
 
+// TestMethods: a client keeps to the method that it is registered for, unless
+// that is not offered.
+func TestMethods(t *testing.T) {
+	c, rs := start(t, authtest.AllowViolations())
+	got := c.register(map[string]any{"token_endpoint_auth_method": "client_secret_post"})
+	c.id = got.string("client_id")
+	form := c.codeForm(c.authorize(c.query(rs.URL())).Get("code"), rs.URL())
+	require.Equal(t, "invalid_client", c.form("/token", form).string("error"))
+	requireViolation(t, c.as, "by none and is registered for client_secret_post")
+
+	c, rs = start(t, authtest.AuthMethods("none"), authtest.RegisterAs("client_secret_basic", 0))
+	got = c.register(nil)
+	require.Equal(t, "client_secret_basic", got.json["token_endpoint_auth_method"])
+	c.id = got.string("client_id")
+	c.login(rs.URL())
+	c.as.AddClient("named", "secret", callback)
+	c.id = "named"
+	query := with(c.query(rs.URL()), "state", "2", "code_challenge", digestOf(verifier+"2"))
+	form = with(c.codeForm(c.authorize(query).Get("code"), rs.URL()), "code_verifier", verifier+"2")
+	require.Equal(t, http.StatusOK, c.form("/token", form).status)
+}
+
 func TestClientDocuments(t *testing.T) {
 	const id = "https://app.example/client.json"
 	documents := map[string]string{

@@ -57,6 +57,23 @@ func TestRevokeAll(t *testing.T) {
 	require.Equal(t, "invalid_grant", c.form("/token", c.refreshForm(token.string("refresh_token"), rs.URL())).string("error"))
 }
 
+// TestRevocation: an access token goes alone, and only for its own client (RFC 7009 section 2.1).
+func TestRevocation(t *testing.T) {
+	c, rs := start(t, authtest.AllowViolations())
+	c.as.AddClient("other", "", callback)
+	token := c.login(rs.URL())
+	access, refresh := token.string("access_token"), token.string("refresh_token")
+	for _, value := range []string{access, refresh} {
+		require.Equal(t, http.StatusOK, c.form("/revoke", url.Values{"client_id": {"other"}, "token": {value}}).status)
+	}
+	require.Equal(t, http.StatusOK, c.call(rs.URL(), "Bearer "+access, "").status)
+	require.Equal(t, http.StatusOK, c.form("/revoke", url.Values{"client_id": {"app"}, "token": {access}}).status)
+	require.Equal(t, http.StatusUnauthorized, c.call(rs.URL(), "Bearer "+access, "").status)
+	require.Equal(t, http.StatusOK, c.form("/token", c.refreshForm(refresh, rs.URL())).status)
+	require.Equal(t, http.StatusUnauthorized, c.form("/revoke", url.Values{"client_id": {"nobody"}, "token": {access}}).status)
+	require.Equal(t, http.StatusBadRequest, c.form("/revoke", url.Values{"client_id": {"app"}}).status)
+}
+
 func TestForgetClients(t *testing.T) {
 	c, rs := start(t)
 	token := c.login(rs.URL())
