@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // ErrAuthorization matches every error that the authorizers of this package
@@ -249,15 +250,21 @@ func (e *RequestError) Is(target error) bool { return target == ErrAuthorization
 // Temporary reports whether a later try may succeed without a change.
 func (e *RequestError) Temporary() bool { return e.Passing }
 
-// InsecureURLError means that a URL is not https where it has to be: http is for
-// loopback alone, and only while the MCP server is there, too.
+// InsecureURLError means that a URL must not be used: it is not https where it
+// has to be (http is for loopback alone, and only while the MCP server is there,
+// too), or it is malformed.
 type InsecureURLError struct {
-	What string // "token_endpoint" and the like
-	URL  string // without user and query
+	What   string // "token_endpoint" and the like
+	URL    string // without user and query; empty if it cannot be read
+	Reason string // "": it is not https
 }
 
 func (e *InsecureURLError) Error() string {
-	return e.What + " " + quote(e.URL) + " is not an https URL (http is only for loopback, and for hosts named in HTTPPolicy.InsecureHosts)"
+	reason := e.Reason
+	if reason == "" {
+		reason = "is not an https URL (http is only for loopback, and for hosts named in HTTPPolicy.InsecureHosts)"
+	}
+	return e.What + " " + quote(e.URL) + " " + reason
 }
 
 // Is reports whether target is [ErrAuthorization].
@@ -312,8 +319,16 @@ const maxShown = 256
 // quote shows a text that somebody else wrote: cut, and on one line.
 func quote(text string) string { return strconv.Quote(cut(text)) }
 
-// clip cuts the text of an error that is quoted already.
-func clip(text string) string { return strings.ToValidUTF8(cut(text), "") }
+// clip cuts the text of an error that is quoted already. Not all of them are, such
+// as that of crypto/x509 with the names of a certificate: no line is to be forged.
+func clip(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(cut(text), ""))
+}
 
 func cut(text string) string {
 	if len(text) > maxShown {
