@@ -9,13 +9,25 @@ import (
 // HTTPPolicy says how the requests to authorization servers and for metadata
 // are made. The zero value is ready for use. These requests share nothing with
 // those to the MCP server: neither its http.Client nor its headers.
+//
+// Where they go is for others to say: the MCP server names its authorization
+// server, and that names its endpoints. So a request reaches no address that is
+// more internal than the MCP server's own. With a server on the internet it stays
+// on the internet; with one in a private network, or on this machine, it may go
+// there as well. Cloud metadata services are out of reach for all. The rest
+// fails with a [*BlockedAddressError].
+//
+// The proxies of the environment are used (see [http.ProxyFromEnvironment]). What
+// goes through one is checked by what its host's name means here, if anything:
+// the proxy resolves it again, so internal addresses are better refused there, too.
 type HTTPPolicy struct {
 	// Transport sends the requests. nil: one that checks every address when it
-	// dials. A Transport of the application's own does without that check.
+	// dials. One of the application's own does without that check, and is used as
+	// it is; the rules for URLs, redirects and the size of answers hold all the same.
 	Transport http.RoundTripper
 
-	// AllowedHosts, each "name" or "name:port", may be at addresses that are more
-	// internal than the MCP server's own, such as a company's authorization server.
+	// AllowedHosts, each "name" or "name:port", may be at any address, such as a
+	// company's authorization server in its own network.
 	AllowedHosts []string
 
 	// InsecureHosts, each "name" or "name:port", may be spoken to over plain http.
@@ -23,6 +35,13 @@ type HTTPPolicy struct {
 
 	// Timeout bounds one request with its redirects. 0: 15 s.
 	Timeout time.Duration
+}
+
+func (p *HTTPPolicy) timeout() time.Duration {
+	if p.Timeout <= 0 {
+		return 15 * time.Second
+	}
+	return p.Timeout
 }
 
 // Policy loosens or tightens the rules of discovery. The zero value is strict.
