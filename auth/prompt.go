@@ -2,7 +2,10 @@ package auth
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -47,4 +50,37 @@ type AuthorizationRequest struct {
 	ClientID     string
 	Scopes       []string
 	ExpiresAt    time.Time // when waiting for the callback ends
+}
+
+// String returns a form for logs, without the secrets: the state and the query
+// of the URL.
+func (r AuthorizationRequest) String() string {
+	return fmt.Sprintf("authorization request of client %s to %s (issuer %s) for %s, scopes %s",
+		quote(r.ClientID), quote(shownURL(r.URL)), quote(r.Issuer), quote(r.Server), quote(strings.Join(r.Scopes, " ")))
+}
+
+// GoString returns the same as String.
+func (r AuthorizationRequest) GoString() string { return r.String() }
+
+// Format prints what String returns, whatever the verb.
+func (r AuthorizationRequest) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(r.String())) }
+
+// LogValue returns the fields that are no secrets.
+func (r AuthorizationRequest) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("url", cut(shownURL(r.URL))),
+		slog.String("redirect_uri", cut(r.RedirectURI)),
+		slog.String("server", cut(r.Server)),
+		slog.String("resource", cut(r.Resource)),
+		slog.String("issuer", cut(r.Issuer)),
+		slog.String("client_id", cut(r.ClientID)),
+		slog.String("scopes", cut(strings.Join(r.Scopes, " "))),
+		slog.Time("expires_at", r.ExpiresAt),
+	)
+}
+
+// shownURL is a URL without its query, which holds the state.
+func shownURL(raw string) string {
+	before, _, _ := strings.Cut(raw, "?")
+	return before
 }
