@@ -287,7 +287,7 @@ func (e *BlockedAddressError) Is(target error) bool { return target == ErrAuthor
 // StoreError means that the [Store] failed. A token that could not be stored is
 // not used: the refresh token that it came from may be dead already.
 type StoreError struct {
-	Op  string // "load", "save", "delete" or "lock"
+	Op  string // "open", "load", "save", "delete" or "lock"
 	Err error
 }
 
