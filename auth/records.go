@@ -1,6 +1,9 @@
 package auth
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // tokenRecord is a stored token with all that is needed to use and refresh it.
 // Issuer, Resource and ClientID are compared with what is asked for, so that a
@@ -30,6 +33,10 @@ type tokenRecord struct {
 	Legacy        bool     `json:"legacy,omitempty"`
 }
 
+// Format prints a placeholder. Where the verb does not fit, as in %s of a pointer
+// in a list, fmt would print the fields without asking them.
+func (tokenRecord) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
 // pointerRecord says which token belongs to a server, so that a later run needs
 // no discovery to find it.
 type pointerRecord struct {
@@ -56,4 +63,8 @@ type registrationRecord struct {
 	ManagementSecret secret    `json:"registration_access_token,omitempty"`
 }
 
+// Format prints a placeholder, as that of tokenRecord does.
+func (registrationRecord) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// recordVersion changes when an older program could not use a record any more.
 const recordVersion = 1
