@@ -47,6 +47,7 @@ func TestPromises(t *testing.T) {
 		{"Any server, the same calls", promiseAnyServer},
 		{"A question finds its answer", promiseQuestions},
 		{"News gets through", promiseNews},
+		{"A token is found, shared and renewed", promiseToken},
 	}
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)

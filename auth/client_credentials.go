@@ -46,7 +46,7 @@ type clientCredentials struct {
 	client identity
 }
 
-func (g *clientCredentials) issuers() []string { return []string{g.issuer} }
+func (g *clientCredentials) issuers() ([]string, bool) { return []string{g.issuer}, true }
 
 func (g *clientCredentials) needsCode() bool { return false }
 

@@ -35,7 +35,6 @@ func TestClientCredentialsStepUpAsksAgain(t *testing.T) {
 	m, err := NewClientCredentials(ClientCredentialsConfig{Issuer: host.URL, ClientID: "client", Auth: ClientSecret("hunter2")})
 	g := grantOf(t, m, err)
 	request := host.at(t, "https://mcp.example.com", "read", "write")
-	request.stepUp = true
 	_, err = g.obtain(t.Context(), request)
 	require.NoError(t, err)
 	require.Equal(t, "client_credentials", host.forms[0].Get("grant_type"))
@@ -46,7 +45,9 @@ func TestClientCredentialsStayWithTheirIssuer(t *testing.T) {
 	host := newTokenHost(t, granting)
 	m, err := NewClientCredentials(ClientCredentialsConfig{Issuer: "https://login.example.com", ClientID: "client", Auth: ClientSecret("hunter2")})
 	g := grantOf(t, m, err)
-	require.Equal(t, []string{"https://login.example.com"}, g.issuers())
+	pinned, only := g.issuers()
+	require.True(t, only)
+	require.Equal(t, []string{"https://login.example.com"}, pinned)
 	require.False(t, g.needsCode())
 
 	_, err = g.obtain(t.Context(), host.at(t, "https://mcp.example.com"))

@@ -21,9 +21,9 @@ type page struct {
 	body        string
 }
 
-// site is a web server that has these pages, by path and query, and 404 for the
+// webSite is a web server that has these pages, by path and query, and 404 for the
 // rest, in HTML, as most do.
-type site struct {
+type webSite struct {
 	url   string
 	pages map[string]page
 
@@ -31,16 +31,16 @@ type site struct {
 	asked []*http.Request
 }
 
-func newSite(t *testing.T, pages map[string]page) *site {
+func newSite(t *testing.T, pages map[string]page) *webSite {
 	t.Helper()
-	s := &site{pages: pages}
+	s := &webSite{pages: pages}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	s.url = server.URL
 	return s
 }
 
-func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *webSite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.asked = append(s.asked, r)
 	s.mu.Unlock()
@@ -62,7 +62,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // at returns the URL of a path of the site.
-func (s *site) at(t *testing.T, path string) *url.URL {
+func (s *webSite) at(t *testing.T, path string) *url.URL {
 	t.Helper()
 	at, err := url.Parse(s.url + path)
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func (s *site) at(t *testing.T, path string) *url.URL {
 }
 
 // requests returns what was asked for, in order.
-func (s *site) requests() []string {
+func (s *webSite) requests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var asked []string

@@ -115,12 +115,11 @@ type enterprise struct {
 	clients []Registration
 }
 
-func (g *enterprise) issuers() []string {
-	var issuers []string
+func (g *enterprise) issuers() (known []string, only bool) {
 	for _, client := range g.clients {
-		issuers = append(issuers, client.Issuer)
+		known = append(known, client.Issuer)
 	}
-	return issuers
+	return known, true
 }
 
 func (g *enterprise) needsCode() bool { return false }

@@ -9,9 +9,9 @@ import (
 // shares; a grant turns what was discovered into a token. It runs on a context
 // of its own, which no caller's cancellation ends. Safe for concurrent use.
 type grant interface {
-	// issuers are the only authorization servers that the grant may be used
-	// with, in order of preference; nil: any.
-	issuers() []string
+	// issuers are the authorization servers that know the client already, in order
+	// of preference. only: no other may be asked.
+	issuers() (known []string, only bool)
 	// needsCode: the authorization server must offer the code flow with PKCE.
 	needsCode() bool
 	// identity returns the client as known for a stored token, so that it can be
@@ -27,7 +27,8 @@ type grantRequest struct {
 	resource *protectedResource
 	as       *authServer
 	scopes   []string // to ask for; empty: leave the parameter out
-	stepUp   bool     // a token with fewer scopes exists
+	offline  bool     // offline_access is among them, for a refresh token
+	quiet    bool     // the user must not be asked
 
 	discover *discoverer
 	tokens   *tokenClient

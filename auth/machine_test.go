@@ -84,7 +84,7 @@ func TestConstructorsSayWhatIsMissing(t *testing.T) {
 func errorOf(_ *auth.Machine, err error) error { return err }
 
 func TestMachinesShowNoSecret(t *testing.T) {
-	options := auth.Options{Profile: "nightly", DPoPKey: ed25519.NewKeyFromSeed([]byte("hunter2hunter2hunter2hunter2hunt"))}
+	options := auth.Options{Profile: "nightly", DPoP: &auth.DPoP{Key: ed25519.NewKeyFromSeed([]byte("hunter2hunter2hunter2hunter2hunt"))}}
 	cc := changed(clientCredentials(), func(c *auth.ClientCredentialsConfig) { c.Options = options })
 	wl := changed(workload(), func(c *auth.WorkloadConfig) { c.Options = options })
 	em := changed(enterprise(), func(c *auth.EnterpriseConfig) { c.Options = options })

@@ -73,6 +73,10 @@ type Policy struct {
 	// server's own metadata is then what counts.
 	TrailingSlash bool
 
+	// NoStepUp ends a request for which a token with more scopes is needed with an
+	// [*InsufficientScopeError], and asks nobody for one.
+	NoStepUp bool
+
 	// TrustedIssuers are the only authorization servers that are spoken to, by
 	// their issuer, letter by letter. nil: any; empty: none.
 	TrustedIssuers []string

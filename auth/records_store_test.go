@@ -47,11 +47,11 @@ func (s *faultyStore) Delete(ctx context.Context, key string, version uint64) er
 	return s.memory.Delete(ctx, key, version)
 }
 
-const testServer = "https://mcp.example/mcp"
+const recordedServer = "https://mcp.example/mcp"
 
 func testToken(access string) *tokenRecord {
 	return &tokenRecord{
-		V: recordVersion, Issuer: "https://as.example", Resource: testServer, ClientID: "client",
+		V: recordVersion, Issuer: "https://as.example", Resource: recordedServer, ClientID: "client",
 		AccessToken: secret(access), TokenType: "Bearer", RefreshToken: "refresh", IssuedAt: time.Unix(1, 0).UTC(),
 		Requested: []string{"a"}, TokenEndpoint: "https://as.example/token",
 	}
@@ -69,25 +69,25 @@ func isStoreError(t *testing.T, err error, op string) {
 func TestRecordsKeepTheTokenOfAServer(t *testing.T) {
 	ctx, store := t.Context(), new(MemoryStore)
 	rs := &records{store: store}
-	none, version, err := rs.token(ctx, testServer)
+	none, version, err := rs.token(ctx, recordedServer)
 	require.NoError(t, err)
 	require.Nil(t, none)
 	require.Zero(t, version)
 
 	first := testToken("one")
-	v1, err := rs.saveToken(ctx, testServer, first, 0)
+	v1, err := rs.saveToken(ctx, recordedServer, first, 0)
 	require.NoError(t, err)
-	got, version, err := rs.token(ctx, testServer)
+	got, version, err := rs.token(ctx, recordedServer)
 	require.NoError(t, err)
 	require.Equal(t, first, got)
 	require.Equal(t, v1, version)
 
-	v2, err := rs.saveToken(ctx, testServer, testToken("two"), v1)
+	v2, err := rs.saveToken(ctx, recordedServer, testToken("two"), v1)
 	require.NoError(t, err)
-	_, err = rs.saveToken(ctx, testServer, testToken("late"), v1)
+	_, err = rs.saveToken(ctx, recordedServer, testToken("late"), v1)
 	isStoreError(t, err, "save")
 	require.ErrorIs(t, err, ErrConflict)
-	got, version, err = rs.token(ctx, testServer)
+	got, version, err = rs.token(ctx, recordedServer)
 	require.NoError(t, err)
 	require.Equal(t, secret("two"), got.AccessToken)
 	require.Equal(t, v2, version)
@@ -97,27 +97,27 @@ func TestRecordsKeepTheTokenOfAServer(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, got, other)
 	require.Equal(t, v2, version)
-	v3, err := rs.saveToken(ctx, testServer+"/", testToken("three"), 0)
+	v3, err := rs.saveToken(ctx, recordedServer+"/", testToken("three"), 0)
 	require.NoError(t, err, "a new grant is for nobody too late")
-	got, version, err = rs.token(ctx, testServer)
+	got, version, err = rs.token(ctx, recordedServer)
 	require.NoError(t, err)
 	require.Equal(t, secret("three"), got.AccessToken)
 	require.Equal(t, v3, version)
-	v4, err := rs.saveToken(ctx, testServer+"/?third", testToken("four"), v3)
+	v4, err := rs.saveToken(ctx, recordedServer+"/?third", testToken("four"), v3)
 	require.NoError(t, err)
-	got, _, err = rs.token(ctx, testServer+"/?third")
+	got, _, err = rs.token(ctx, recordedServer+"/?third")
 	require.NoError(t, err)
 	require.Equal(t, secret("four"), got.AccessToken, "a refresh makes a pointer where there is none")
 
-	require.ErrorIs(t, rs.dropToken(ctx, testServer+"/", got, v3), ErrConflict)
-	require.NoError(t, rs.dropToken(ctx, testServer, got, v4))
-	for _, server := range []string{testServer, testServer + "/", testServer + "/?third"} {
+	require.ErrorIs(t, rs.dropToken(ctx, recordedServer+"/", got, v3), ErrConflict)
+	require.NoError(t, rs.dropToken(ctx, recordedServer, got, v4))
+	for _, server := range []string{recordedServer, recordedServer + "/", recordedServer + "/?third"} {
 		none, version, err = rs.token(ctx, server)
 		require.NoError(t, err)
 		require.Nil(t, none)
 		require.Zero(t, version)
 	}
-	_, version, err = store.Load(ctx, rs.serverKey(testServer))
+	_, version, err = store.Load(ctx, rs.serverKey(recordedServer))
 	require.NoError(t, err)
 	require.Zero(t, version, "the pointer goes with its token")
 
@@ -129,26 +129,26 @@ func TestRecordsKeepTheTokenOfAServer(t *testing.T) {
 func TestRecordsOfOtherProfilesIssuersAndClientsAreOthers(t *testing.T) {
 	ctx, store := t.Context(), new(MemoryStore)
 	ann, bob := &records{store: store, profile: "ann"}, &records{store: store, profile: "bob"}
-	_, err := ann.saveToken(ctx, testServer, testToken("anns"), 0)
+	_, err := ann.saveToken(ctx, recordedServer, testToken("anns"), 0)
 	require.NoError(t, err)
-	got, _, err := bob.token(ctx, testServer)
+	got, _, err := bob.token(ctx, recordedServer)
 	require.NoError(t, err)
 	require.Nil(t, got)
 	moved := testToken("moved")
 	moved.Issuer = "https://new.example"
-	_, err = ann.saveToken(ctx, testServer, moved, 0)
+	_, err = ann.saveToken(ctx, recordedServer, moved, 0)
 	require.NoError(t, err)
-	got, _, err = ann.token(ctx, testServer)
+	got, _, err = ann.token(ctx, recordedServer)
 	require.NoError(t, err)
 	require.Equal(t, "https://new.example", got.Issuer)
 	require.Equal(t, "ann", got.Profile)
 
 	// The old one is dropped by what it is, and the pointer to the new one stays.
-	old, version, err := ann.tokenFor(ctx, "https://as.example", testServer, "client")
+	old, version, err := ann.tokenFor(ctx, "https://as.example", recordedServer, "client")
 	require.NoError(t, err)
 	require.Equal(t, secret("anns"), old.AccessToken)
-	require.NoError(t, ann.dropToken(ctx, testServer, old, version))
-	got, _, err = ann.token(ctx, testServer)
+	require.NoError(t, ann.dropToken(ctx, recordedServer, old, version))
+	got, _, err = ann.token(ctx, recordedServer)
 	require.NoError(t, err)
 	require.Equal(t, secret("moved"), got.AccessToken)
 
@@ -167,16 +167,16 @@ func TestRecordsSurviveACrashBetweenTokenAndPointer(t *testing.T) {
 		}
 		return nil
 	}
-	_, err := rs.saveToken(ctx, testServer, testToken("one"), 0)
+	_, err := rs.saveToken(ctx, recordedServer, testToken("one"), 0)
 	isStoreError(t, err, "save")
 	require.ErrorIs(t, err, crash)
 	store.before = nil
-	got, _, err := rs.token(ctx, testServer)
+	got, _, err := rs.token(ctx, recordedServer)
 	require.NoError(t, err)
 	require.Nil(t, got)
-	_, err = rs.saveToken(ctx, testServer, testToken("two"), 0)
+	_, err = rs.saveToken(ctx, recordedServer, testToken("two"), 0)
 	require.NoError(t, err)
-	got, version, err := rs.token(ctx, testServer)
+	got, version, err := rs.token(ctx, recordedServer)
 	require.NoError(t, err)
 	require.Equal(t, secret("two"), got.AccessToken)
 
@@ -187,10 +187,10 @@ func TestRecordsSurviveACrashBetweenTokenAndPointer(t *testing.T) {
 		}
 		return nil
 	}
-	err = rs.dropToken(ctx, testServer, got, version)
+	err = rs.dropToken(ctx, recordedServer, got, version)
 	isStoreError(t, err, "delete")
 	store.before = nil
-	got, version, err = rs.token(ctx, testServer)
+	got, version, err = rs.token(ctx, recordedServer)
 	require.NoError(t, err)
 	require.Nil(t, got)
 	require.Zero(t, version)
@@ -199,18 +199,18 @@ func TestRecordsSurviveACrashBetweenTokenAndPointer(t *testing.T) {
 func TestDroppingATokenLeavesTheOneThatCameMeanwhile(t *testing.T) {
 	ctx, store := t.Context(), new(faultyStore)
 	mine, theirs := &records{store: store}, &records{store: &store.memory}
-	version, err := mine.saveToken(ctx, testServer, testToken("one"), 0)
+	version, err := mine.saveToken(ctx, recordedServer, testToken("one"), 0)
 	require.NoError(t, err)
 	store.before = func(op, key string) error {
 		if op == "delete" && strings.HasPrefix(key, "server:") { // the token is gone by now
 			store.before = nil
-			_, err := theirs.saveToken(ctx, testServer, testToken("two"), 0)
+			_, err := theirs.saveToken(ctx, recordedServer, testToken("two"), 0)
 			return err
 		}
 		return nil
 	}
-	require.NoError(t, mine.dropToken(ctx, testServer, testToken("one"), version))
-	got, _, err := mine.token(ctx, testServer)
+	require.NoError(t, mine.dropToken(ctx, recordedServer, testToken("one"), version))
+	got, _, err := mine.token(ctx, recordedServer)
 	require.NoError(t, err)
 	require.NotNil(t, got)
 	require.Equal(t, secret("two"), got.AccessToken)
@@ -221,7 +221,7 @@ func TestRecordsRefuseWhatIsNotTheirs(t *testing.T) {
 	rs := &records{store: new(MemoryStore), profile: "ann"}
 	token := testToken("hunter2")
 	key := rs.tokenKey(token.Issuer, token.Resource, token.ClientID)
-	_, err := rs.saveToken(ctx, testServer, token, 0)
+	_, err := rs.saveToken(ctx, recordedServer, token, 0)
 	require.NoError(t, err)
 	good, _, err := rs.store.Load(ctx, key)
 	require.NoError(t, err)
@@ -244,11 +244,11 @@ func TestRecordsRefuseWhatIsNotTheirs(t *testing.T) {
 		string(good) + "hunter2":                                                   "cannot be read",
 		strings.Replace(string(good), `"profile":"ann"`, `"profile":"bob"`, 1):     "copied",
 		strings.Replace(string(good), `"https://as.`, `"https://evil.`, 1):         "copied",
-		strings.Replace(string(good), testServer, testServer+"2", 1):               "copied",
+		strings.Replace(string(good), recordedServer, recordedServer+"2", 1):       "copied",
 		strings.Replace(string(good), `"client_id":"client"`, `"client_id":""`, 1): "copied",
 	} {
 		overwrite(key, value)
-		_, _, err := rs.token(ctx, testServer)
+		_, _, err := rs.token(ctx, recordedServer)
 		isStoreError(t, err, "load")
 		require.ErrorContains(t, err, says, "%s", value)
 		require.ErrorContains(t, err, key)
@@ -258,7 +258,7 @@ func TestRecordsRefuseWhatIsNotTheirs(t *testing.T) {
 		require.Equal(t, value, string(kept))
 	}
 	overwrite(key, string(good))
-	pointer, _, err := rs.store.Load(ctx, rs.serverKey(testServer))
+	pointer, _, err := rs.store.Load(ctx, rs.serverKey(recordedServer))
 	require.NoError(t, err)
 	_, err = rs.store.Save(ctx, rs.serverKey("https://mcp.example/victim"), pointer, 0)
 	require.NoError(t, err)
@@ -346,7 +346,7 @@ func TestRecordsReportWhatTheStoreReports(t *testing.T) {
 		for _, op := range []string{"load", "save", "delete"} {
 			store := new(faultyStore)
 			rs := &records{store: store}
-			version, err := rs.saveToken(ctx, testServer, testToken("x"), 0)
+			version, err := rs.saveToken(ctx, recordedServer, testToken("x"), 0)
 			require.NoError(t, err)
 			_, err = rs.saveRegistration(ctx, &registrationRecord{Issuer: "i", ClientID: "c"}, 0)
 			require.NoError(t, err)
@@ -360,23 +360,23 @@ func TestRecordsReportWhatTheStoreReports(t *testing.T) {
 			add := func(err error) { errs = append(errs, err) }
 			switch op {
 			case "load":
-				_, _, err = rs.token(ctx, testServer)
+				_, _, err = rs.token(ctx, recordedServer)
 				add(err)
 				_, _, err = rs.loadRegistration(ctx, "i")
 				add(err)
-				add(rs.dropToken(ctx, testServer, testToken("x"), version))
+				add(rs.dropToken(ctx, recordedServer, testToken("x"), version))
 				add(rs.dropRegistration(ctx, "i", "c"))
-				_, err = rs.saveToken(ctx, testServer, testToken("x"), 0)
+				_, err = rs.saveToken(ctx, recordedServer, testToken("x"), 0)
 				add(err)
 			case "save":
-				_, err = rs.saveToken(ctx, testServer, testToken("x"), version)
+				_, err = rs.saveToken(ctx, recordedServer, testToken("x"), version)
 				add(err)
-				_, err = rs.saveToken(ctx, testServer, testToken("x"), 0) // a store that always conflicts ends, too
+				_, err = rs.saveToken(ctx, recordedServer, testToken("x"), 0) // a store that always conflicts ends, too
 				add(err)
 				_, err = rs.saveRegistration(ctx, &registrationRecord{Issuer: "j"}, 0)
 				add(err)
 			case "delete":
-				add(rs.dropToken(ctx, testServer, testToken("x"), version))
+				add(rs.dropToken(ctx, recordedServer, testToken("x"), version))
 				add(rs.dropRegistration(ctx, "i", "c"))
 			}
 			for _, err := range errs {
@@ -411,7 +411,7 @@ func TestRecordsPrintNoSecrets(t *testing.T) {
 		}
 	}
 	rs := &records{store: new(MemoryStore)}
-	_, err := rs.saveToken(t.Context(), testServer, testToken(text), 0)
+	_, err := rs.saveToken(t.Context(), recordedServer, testToken(text), 0)
 	require.NoError(t, err)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 		shown := fmt.Sprintf(verb, rs)

@@ -29,11 +29,11 @@ func initialScopes(challenged, resource, defaults []string) []string {
 // withOffline adds offline_access for a client that wants refresh tokens, if the
 // authorization server lists it. An empty set stays empty: it asks for the
 // server's default, which offline_access alone would replace.
-func withOffline(scopes []string, as *authServer, wantRefresh bool) (all []string, added bool) {
+func withOffline(scopes []string, as *authServer, wantRefresh bool) []string {
 	if !wantRefresh || len(scopes) == 0 || !slices.Contains(as.scopes, offlineAccess) || slices.Contains(scopes, offlineAccess) {
-		return scopes, false
+		return scopes
 	}
-	return append(slices.Clone(scopes), offlineAccess), true
+	return append(slices.Clone(scopes), offlineAccess)
 }
 
 // union returns a and what b adds to it, each scope once and in the order in

@@ -77,7 +77,7 @@ const maxRefused = 1024
 
 const assertionSource = "workload assertion"
 
-func (g *workload) issuers() []string { return []string{g.issuer} }
+func (g *workload) issuers() ([]string, bool) { return []string{g.issuer}, true }
 
 func (g *workload) needsCode() bool { return false }
 

@@ -108,7 +108,9 @@ func TestWorkloadStaysWithItsIssuer(t *testing.T) {
 		return "aaa.bbb.ccc", nil
 	}})
 	g := grantOf(t, m, err)
-	require.Equal(t, []string{"https://login.example.com"}, g.issuers())
+	pinned, only := g.issuers()
+	require.True(t, only)
+	require.Equal(t, []string{"https://login.example.com"}, pinned)
 	require.False(t, g.needsCode())
 	_, err = g.obtain(t.Context(), host.at(t, "https://mcp.example.com"))
 	_, ok := errors.AsType[*IssuerMismatchError](err)

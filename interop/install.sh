@@ -82,7 +82,7 @@ install_python() {
 
 case ${1:-servers} in
 servers)
-  for name in everything typescript; do
+  for name in everything typescript oidc; do
     install_node "$name"
   done
   for name in mcp-1.25 mcp-1.30 fastmcp; do

@@ -96,7 +96,7 @@ func pinned(requirements, distribution string) (string, error) {
 
 func everythingServer(mode string) func(installation) (installed, error) {
 	return func(in installation) (installed, error) {
-		folder, version, err := in.node("everything", "server-everything")
+		folder, version, err := in.node("everything", "@modelcontextprotocol/server-everything")
 		if err != nil {
 			return installed{}, err
 		}
@@ -106,7 +106,16 @@ func everythingServer(mode string) func(installation) (installed, error) {
 }
 
 func typeScriptServer(in installation) (installed, error) {
-	folder, version, err := in.node("typescript", "server")
+	folder, version, err := in.node("typescript", "@modelcontextprotocol/server")
+	if err != nil {
+		return installed{}, err
+	}
+	return installed{version, []string{nodeProgram(), filepath.Join(folder, "server.mjs")}}, nil
+}
+
+// oidcProvider is an authorization server.
+func oidcProvider(in installation) (installed, error) {
+	folder, version, err := in.node("oidc", "oidc-provider")
 	if err != nil {
 		return installed{}, err
 	}
@@ -120,7 +129,7 @@ func (in installation) node(name, distribution string) (folder, version string, 
 	if folder, err = in.folder(name, filepath.Join(name, "package-lock.json")); err != nil {
 		return "", "", err
 	}
-	content, err := os.ReadFile(filepath.Join(folder, "node_modules", "@modelcontextprotocol", distribution, "package.json"))
+	content, err := os.ReadFile(filepath.Join(folder, "node_modules", filepath.FromSlash(distribution), "package.json"))
 	if err != nil {
 		return "", "", err
 	}

@@ -3,7 +3,7 @@
 #
 #   run.sh [-s RE] [-f RE] [-j N] [-t SECONDS] [-o DIR]
 #
-#   -s RE   skip the scenarios whose name matches; what it leaves out is printed (default: ^auth/; '' skips none)
+#   -s RE   skip the scenarios whose name matches; what it leaves out is printed (default: none)
 #   -f RE   only the scenarios whose name matches (default: all)
 #   -j N    so many at a time (default: 2); sse-retry, which measures time, runs before the others, alone
 #   -t S    limit of one scenario in seconds (default: 30)
@@ -18,7 +18,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-skip='^auth/' only='' jobs=2 limit=30
+skip='' only='' jobs=2 limit=30
 cache=${MCPCLIENT_INTEROP_CACHE:-$PWD/../.cache}
 out=$cache/conformance
 while getopts s:f:j:t:o: option; do

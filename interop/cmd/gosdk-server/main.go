@@ -29,7 +29,11 @@ func main() {
 		log.Fatal(serve.Loopback("/sse", mcp.NewSSEHandler(one, nil)))
 	}
 	options := &mcp.StreamableHTTPOptions{Stateless: serve.Mode() == "stateless"}
-	log.Fatal(serve.Loopback("/mcp", mcp.NewStreamableHTTPHandler(one, options)))
+	handler := mcp.NewStreamableHTTPHandler(one, options)
+	if p, wanted := protectionOf(); wanted {
+		log.Fatal(serve.Loopback("/", p.wrap("/mcp", handler)))
+	}
+	log.Fatal(serve.Loopback("/mcp", handler))
 }
 
 type (
