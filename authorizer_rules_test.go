@@ -176,7 +176,7 @@ func TestAuthorizerExcludes(t *testing.T) {
 	server := mcptest.New(t)
 	withPassword := strings.Replace(server.URL(), "://", "://ada:secret@", 1)
 	for url, client := range map[string]*mcpclient.Client{
-		server.URL():  {Authorizer: new(keyed), Header: http.Header{"authorization": {"Bearer x"}}},
+		server.URL(): {Authorizer: new(keyed), Header: http.Header{"authorization": {"Bearer x"}}},
 		withPassword: {Authorizer: new(keyed)},
 	} {
 		err := cannotConnect(t, client, url)
@@ -277,7 +277,7 @@ func TestAuthorizerGetsTheAnswer(t *testing.T) {
 	}
 	server.Next(mcptest.Respond(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("WWW-Authenticate", `Bearer error_description="`+r.Header.Get("Authorization")+`"`)
-		w.WriteHeader(401)
+		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, "bad token "+r.Header.Get("Authorization")+strings.Repeat("x", 1<<20))
 	})).On("tools/call"))
 	_, err := session.CallTool(t.Context(), "echo", nil)

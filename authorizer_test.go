@@ -223,7 +223,9 @@ func TestAuthorizerOnTheStream(t *testing.T) {
 	})
 	require.NoError(t, server.Await(t.Context(), func() bool { return server.Listening() == 1 }))
 	require.Equal(t, 1, authorizer.heard())
-	server.AddTool(mcpclient.Tool{Name: "more"}, func(context.Context, *mcptest.ToolRequest) (*mcpclient.ToolResult, error) { return mcptest.Text(""), nil })
+	server.AddTool(mcpclient.Tool{Name: "more"}, func(context.Context, *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+		return mcptest.Text(""), nil
+	})
 	listening.Wait()
 }
 
@@ -287,17 +289,17 @@ func TestAuthorizerRefusesToConnect(t *testing.T) {
 	}
 }
 
-// busyForNow is an error that passes.
-type busyForNow struct{ error }
+// busyError is an error that passes.
+type busyError struct{ error }
 
-func (busyForNow) Temporary() bool { return true }
+func (busyError) Temporary() bool { return true }
 
 // TestAuthorizerBusy: an authorization server that is down for the moment is no reason to give a session up for good.
 func TestAuthorizerBusy(t *testing.T) {
 	server := mcptest.New(t)
 	authorizer := &keyed{token: "t"}
 	session := sessionOf(t, server, &mcpclient.Client{Authorizer: authorizer})
-	authorizer.err = busyForNow{errors.New("the authorization server is down")}
+	authorizer.err = busyError{errors.New("the authorization server is down")}
 	server.Next(unauthorized(401, "Bearer").On("tools/call"))
 	_, err := session.CallTool(t.Context(), "echo", nil)
 	_, again := mcpclient.RetryAfter(err)
@@ -307,7 +309,7 @@ func TestAuthorizerBusy(t *testing.T) {
 	down := 2 // the third try of the handshake gets through
 	authorizer.before = afterFirst(func(context.Context, *http.Request) error {
 		if down--; down >= 0 {
-			return busyForNow{errors.New("still")}
+			return busyError{errors.New("still")}
 		}
 		return nil
 	}) // the first is the call that finds out about the session

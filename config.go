@@ -50,7 +50,7 @@ type config struct {
 func (c *Client) config() *config {
 	name, version := c.identity()
 	extensions, err := encodeExtensions(c.Extensions, c.Authorizer)
-	if err == nil && c.Authorizer != nil && http.Header(userHeader(c.Header)).Get("Authorization") != "" {
+	if err == nil && c.Authorizer != nil && userHeader(c.Header).Get("Authorization") != "" {
 		err = errTwoCredentials
 	}
 	cfg := &config{

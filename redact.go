@@ -19,7 +19,7 @@ import (
 
 const (
 	redactedID         = "[session id]"
-	redactedCredential = "[credential]"
+	redactedCredential = "[credential]" //nolint:gosec // what stands in the place of one
 	// minSecret is the length from which on an id can be one. What is shorter
 	// can be guessed anyway, and replacing each "1" would only garble the text.
 	minSecret = 4

@@ -82,7 +82,9 @@ func (c *core) adopt(state SessionState) (*binding, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.config.takeUserinfo(at)
+	if err := c.config.takeUserinfo(at); err != nil {
+		return nil, err
+	}
 	c.url = at
 	era, ok := c.eraNamed(state.Era)
 	if !ok {

@@ -97,7 +97,9 @@ func (c *credentials) hold(ctx context.Context) (release func()) {
 
 // observe shows an answer to an Authorizer that wants to see them all.
 func (c *credentials) observe(r *httpReply) {
-	observer, ok := c.authorizer.(interface{ Responded(server *url.URL, resp *http.Response) })
+	observer, ok := c.authorizer.(interface {
+		Responded(server *url.URL, resp *http.Response)
+	})
 	if ok {
 		observer.Responded(c.server, r.asResponse(nil))
 	}

@@ -75,5 +75,5 @@ func (h *tokenHost) at(t *testing.T, resource string, scopes ...string) *grantRe
 func grantOf(t *testing.T, m *Machine, err error) grant {
 	t.Helper()
 	require.NoError(t, err)
-	return m.engine.grant
+	return m.grant
 }

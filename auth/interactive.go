@@ -151,7 +151,7 @@ func (g *codeGrant) ask(ctx context.Context, r *grantRequest, plan *identityPlan
 	if err != nil {
 		return nil, identity{}, g.interrupted(ctx, r, err)
 	}
-	defer prompt.Close()
+	defer func() { _ = prompt.Close() }() // whatever it says, the answer is there or is not
 	begun, err := g.begin(ctx, r, plan, prompt.RedirectURI())
 	if err != nil {
 		return nil, begun.client, err

@@ -8,7 +8,7 @@ import (
 // tokenRecord is a stored token with all that is needed to use and refresh it.
 // Issuer, Resource and ClientID are compared with what is asked for, so that a
 // record which was copied to another key is not used.
-type tokenRecord struct {
+type tokenRecord struct { //nolint:recvcheck // a value has to hide its secrets, too
 	V        int    `json:"v"` // recordVersion
 	Profile  string `json:"profile,omitempty"`
 	Issuer   string `json:"issuer"`
@@ -50,7 +50,7 @@ type pointerRecord struct {
 
 // registrationRecord is a client that an authorization server registered on our
 // asking (RFC 7591).
-type registrationRecord struct {
+type registrationRecord struct { //nolint:recvcheck // a value has to hide its secrets, too
 	V                int       `json:"v"`
 	Profile          string    `json:"profile,omitempty"`
 	Issuer           string    `json:"issuer"`

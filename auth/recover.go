@@ -188,7 +188,9 @@ func (s *site) grantRequest(f *found, scopes []string) (*grantRequest, error) {
 }
 
 // authorized tells the observer of a new token.
-func (s *site) authorized(token *tokenRecord) { s.engine.options.observe(s.tokenEvent(EventAuthorized, token)) }
+func (s *site) authorized(token *tokenRecord) {
+	s.engine.options.observe(s.tokenEvent(EventAuthorized, token))
+}
 
 func (s *site) tokenEvent(kind EventKind, token *tokenRecord) Event {
 	e := s.event(kind, nil, token.Granted)

@@ -171,7 +171,7 @@ func (s *FileStore) remove(ctx context.Context, key string, version uint64) erro
 	case current != version:
 		return ErrConflict
 	}
-	if err := os.Remove(filepath.Join(s.dir, fileName(key))); err != nil {
+	if err := os.Remove(filepath.Join(s.dir, fileName(key))); err != nil { //nolint:gosec // the name is a hash
 		return err
 	}
 	return syncDirectory(s.dir)
@@ -233,7 +233,7 @@ func replaceFile(dir, name string, content []byte) error {
 		_ = os.Remove(path) // the error that matters is the first
 		return err
 	}
-	if err := os.Rename(path, filepath.Join(dir, name)); err != nil {
+	if err := os.Rename(path, filepath.Join(dir, name)); err != nil { //nolint:gosec // the name is a hash
 		_ = os.Remove(path)
 		return err
 	}
