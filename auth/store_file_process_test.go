@@ -83,6 +83,8 @@ var childRoles = map[string]func(context.Context, *auth.FileStore) error{
 		}
 		return nil
 	},
+	// refresh uses a token that has expired, see flow_test.go.
+	"refresh": refreshInChild,
 	// hold takes the lock and keeps it.
 	"hold": func(ctx context.Context, store *auth.FileStore) error {
 		if _, err := store.Lock(ctx, "held"); err != nil {
