@@ -132,6 +132,7 @@ func (c *credentials) failed(ctx context.Context, err error, refusal *httpReply)
 	if refusal != nil {
 		delivery = DeliveryRefused
 		failed.refusal = newAnswer(refusal.request.Method, refusal, 0, "").httpError()
+		failed.refusal.hint = "" // there is an Authorizer
 	}
 	if ctx.Err() != nil {
 		return fail(context.Cause(ctx), delivery)
