@@ -21,8 +21,8 @@ import (
 // and against Client.CloseTimeout. Its errors come out as [*AuthorizationError].
 //
 // An Authorizer may have two more methods. Responded(server *url.URL,
-// resp *http.Response) sees the header of every answer, for nonces; resp.Body is
-// empty. Extensions() []string names extensions of the protocol that the client
+// resp *http.Response) sees the header of every answer, for nonces; it must not change
+// it, and resp.Body is empty. Extensions() []string names extensions of the protocol that the client
 // declares because of it.
 type Authorizer interface {
 	// Authorize adds credentials to the header of req, which is about to be sent.
@@ -83,6 +83,17 @@ func (e *AuthorizationError) retryAfter() (time.Duration, bool) {
 		return 0, true
 	}
 	return asked.RetryAfter(), true
+}
+
+// authorizationPasses reports whether err is that of an Authorizer which may do
+// better a moment later.
+func authorizationPasses(err error) bool {
+	failed, ok := errors.AsType[*AuthorizationError](err)
+	if !ok {
+		return false
+	}
+	_, passes := failed.retryAfter()
+	return passes
 }
 
 // credentials are how one request is authorized.

@@ -329,3 +329,55 @@ func TestAuthorizerIsNotAskedForCourtesies(t *testing.T) {
 	require.NoError(t, session.Close())
 	require.Zero(t, authorizer.heard())
 }
+
+// TestAuthorizerInTheBackground: a stream that broke is opened again with the Authorizer's help. Where the user says no, that is the
+// end of it: nobody is asked every half minute for something that he did not begin. Where an authorization server is down, it is not.
+func TestAuthorizerInTheBackground(t *testing.T) {
+	for name, options := range map[string][]mcptest.Option{
+		"sessions":  {mcptest.StandaloneStream(), mcptest.InMemory()},
+		"stateless": {mcptest.Stateless(), mcptest.InMemory()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := mcptest.New(t, options...)
+				authorizer := &keyed{token: "t"}
+				session := sessionOf(t, server, &mcpclient.Client{Authorizer: authorizer, InsecureHosts: []string{"mcptest.invalid"}})
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				ended := make(chan error, 1)
+				go func() {
+					var last error
+					for _, last = range session.Listen(ctx, mcpclient.Filter{Tools: true}) {
+					}
+					ended <- last
+				}()
+				lose := func(failure error) {
+					authorizer.mu.Lock()
+					authorizer.err = failure
+					authorizer.mu.Unlock()
+					server.DropListens()
+				}
+				require.NoError(t, server.Await(t.Context(), func() bool { return server.Listening() == 1 }))
+				stop := server.Always(unauthorized(401, "Bearer").When(func(r mcptest.Request) bool {
+					return r.HTTPMethod == http.MethodGet || r.Method == "subscriptions/listen"
+				}))
+
+				lose(busyError{errors.New("the authorization server is down")})
+				<-time.After(10 * time.Minute)
+				require.Greater(t, authorizer.heard(), 3, "it may be up again at any time")
+				stop()
+				require.NoError(t, server.Await(t.Context(), func() bool { return server.Listening() == 1 }))
+
+				defer server.Always(unauthorized(401, "Bearer").When(func(r mcptest.Request) bool {
+					return r.HTTPMethod == http.MethodGet || r.Method == "subscriptions/listen"
+				}))()
+				before := authorizer.heard()
+				lose(errors.New("the user said no"))
+				<-time.After(time.Hour)
+				require.Equal(t, before+1, authorizer.heard())
+				cancel()
+				<-ended
+			})
+		})
+	}
+}

@@ -139,6 +139,8 @@ func (k *keeper) comesAgain(ctx context.Context, f *feed, refusal *answer, err e
 		return k.outlasts(ctx, f, refusal)
 	case is[*LimitError](err):
 		f.place.lastID = "" // else the same would come again
+	case is[*AuthorizationError](err): // who said no must not be asked again and again in the background
+		return authorizationPasses(err)
 	}
 	return k.hasWorked() || is[*NetworkError](err)
 }

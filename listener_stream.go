@@ -139,6 +139,8 @@ func (s *ownStream) comesAgain(err error) bool {
 	rpc, isRPC := errors.AsType[*RPCError](err)
 	broken, isBroken := errors.AsType[*ProtocolError](err)
 	switch {
+	case is[*AuthorizationError](err):
+		return authorizationPasses(err)
 	case errors.Is(err, ErrUnsupported), errors.Is(err, ErrUnauthorized):
 		return false
 	case s.doubtful, is[*NetworkError](err), isBroken && broken.ended:

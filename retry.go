@@ -96,9 +96,8 @@ func transientStatus(status int) bool {
 // answer (wrong URL or certificate, HTML, another version, unauthorized) is
 // not. Opening a session twice harms nobody, so an unknown outcome counts as well.
 func transientHandshake(err error) bool {
-	if failed, ok := errors.AsType[*AuthorizationError](err); ok {
-		_, passes := failed.retryAfter()
-		return passes
+	if is[*AuthorizationError](err) {
+		return authorizationPasses(err)
 	}
 	if is[*SessionError](err) || is[*NetworkError](err) {
 		return !badCertificate(err)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -54,32 +55,29 @@ func (t *transport) authorized(ctx context.Context, r *httpRequest) (*httpReply,
 		}
 		r.auth.observe(reply)
 		again, err := r.auth.refused(ctx, reply, &rounds)
-		if err != nil || !again {
-			return reply.unless(err), err
+		switch {
+		case err != nil:
+			return nil, err
+		case !again:
+			return reply, nil
 		}
 	}
 }
 
-// unless returns no reply where there is an error.
-func (r *httpReply) unless(err error) *httpReply {
-	if err != nil {
-		return nil
-	}
-	return r
-}
-
 // authorize adds the credentials to a request that is about to be sent.
 func (c *credentials) authorize(ctx context.Context, request *http.Request) error {
-	request.Header = request.Header.Clone() // its values are shared with other requests
 	if c.ofCall {
 		request.Header.Del("Authorization")
 	}
-	before := maps.Clone(request.Header)
+	var plain http.Header // without credentials, where none may be sent
+	if !maySend(request.URL, c.insecure) {
+		plain = request.Header.Clone()
+	}
 	defer c.hold(ctx)()
 	if err := c.authorizer.Authorize(ctx, c.server, request); err != nil {
 		return c.failed(ctx, err, nil)
 	}
-	if !maySend(request.URL, c.insecure) && !maps.EqualFunc(before, request.Header, slices.Equal) {
+	if plain != nil && !maps.EqualFunc(plain, request.Header, slices.Equal) {
 		return c.failed(ctx, insecureError(request.URL), nil)
 	}
 	return nil
@@ -101,7 +99,7 @@ func (c *credentials) observe(r *httpReply) {
 		Responded(server *url.URL, resp *http.Response)
 	})
 	if ok {
-		observer.Responded(c.server, r.asResponse(nil))
+		observer.Responded(c.server, r.asResponse(r.header, nil))
 	}
 }
 
@@ -118,7 +116,7 @@ func (c *credentials) refused(ctx context.Context, r *httpReply, rounds *authRou
 		return false, c.failed(ctx, insecureError(r.request.URL), r)
 	}
 	defer c.hold(ctx)()
-	again, err = c.authorizer.Refused(ctx, c.server, r.request, r.asResponse(text))
+	again, err = c.authorizer.Refused(ctx, c.server, r.request, r.asResponse(r.header.Clone(), text))
 	if err != nil {
 		return false, c.failed(ctx, err, r)
 	}
@@ -141,10 +139,10 @@ func (c *credentials) failed(ctx context.Context, err error, refusal *httpReply)
 }
 
 // asResponse is the answer as an Authorizer gets it, with a body of its own.
-func (r *httpReply) asResponse(body []byte) *http.Response {
+func (r *httpReply) asResponse(header http.Header, body []byte) *http.Response {
 	return &http.Response{
-		Status: http.StatusText(r.status), StatusCode: r.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: r.header.Clone(), Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r.request,
+		Status: strconv.Itoa(r.status) + " " + http.StatusText(r.status), StatusCode: r.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r.request,
 	}
 }
 

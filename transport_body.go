@@ -133,7 +133,7 @@ func (b *replyBody) readRefusal() []byte {
 
 // keepRefusal is readRefusal for a refusal that more than one is going to read.
 func (b *replyBody) keepRefusal() []byte {
-	b.kept = append([]byte{}, b.readRefusal()...) // never nil
+	b.kept = b.readRefusal() // never nil
 	return b.kept
 }
 

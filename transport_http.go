@@ -305,7 +305,11 @@ func newHTTPRequest(ctx context.Context, r *httpRequest) (*http.Request, error) 
 	if err != nil {
 		return nil, err
 	}
-	request.Header = maps.Clone(r.header)
+	if r.auth == nil {
+		request.Header = maps.Clone(r.header)
+	} else {
+		request.Header = r.header.Clone() // an Authorizer may add to its values, which other requests share
+	}
 	switch {
 	case r.repeatable && request.Header[idempotencyHeader] == nil:
 		request.Header[idempotencyHeader] = nil

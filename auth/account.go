@@ -66,9 +66,12 @@ func (e *engine) Logout(ctx context.Context, server string) error {
 // revoke tells the authorization server that a token is not used any more. With
 // the refresh token goes the access token that came of it (RFC 7009 section 2.1).
 func (s *site) revoke(ctx context.Context, token *tokenRecord) error {
-	client, known := s.engine.grant.identity(ctx, token)
-	if token.Revocation == "" || !known {
+	if token.Revocation == "" {
 		return nil
+	}
+	client, known, err := s.engine.grant.identity(ctx, &token.issuance)
+	if err != nil || !known {
+		return err
 	}
 	endpoint, err := s.engine.discover.fetch.checkURL(s.server, token.Revocation, "revocation_endpoint")
 	if err != nil {

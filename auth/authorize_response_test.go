@@ -75,7 +75,7 @@ func TestAuthorizationResponse(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			query, err := url.ParseQuery(strings.NewReplacer("=S&", "="+state+"&", "=Sx", "="+state+"x", "=I", "="+issuer).Replace(test.query + "&"))
 			require.NoError(t, err)
-			p := &pendingAuthorization{State: state, Issuer: issuer, SendsIssuer: test.advertised}
+			p := &pendingAuthorization{State: state, issuance: issuance{Issuer: issuer}, SendsIssuer: test.advertised}
 			code, err := p.check(query)
 			require.Equal(t, test.err, err)
 			require.Equal(t, test.code, string(code))
@@ -104,7 +104,7 @@ func FuzzAuthorizationResponse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw string, advertised bool) {
 		query, _ := url.ParseQuery(raw)
-		p := &pendingAuthorization{State: "S", Issuer: "I", SendsIssuer: advertised}
+		p := &pendingAuthorization{State: "S", issuance: issuance{Issuer: "I"}, SendsIssuer: advertised}
 		code, err := p.check(query)
 		require.Equal(t, err == nil, code != "")
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"slices"
 )
 
 // Begin starts an authorization whose user is elsewhere: in a browser that a web
@@ -68,12 +67,11 @@ func (a *Interactive) Complete(ctx context.Context, pending Pending, callback ur
 	if err != nil {
 		return s.failed(err)
 	}
-	token := p.record()
-	client, known := a.grant.identity(ctx, token)
-	if !known {
-		return s.failed(&InteractionError{Issuer: p.Issuer, Err: errors.New("the client that the authorization was begun with is not known here")})
+	client, known, err := a.grant.identity(ctx, &p.issuance)
+	if err == nil && !known {
+		err = &InteractionError{Issuer: p.Issuer, Err: errors.New("the client that the authorization was begun with is not known here")}
 	}
-	if _, err := a.discover.fetch.checkURL(s.server, p.TokenEndpoint, "token_endpoint"); err != nil {
+	if err != nil {
 		return s.failed(err)
 	}
 	key, err := a.keys.named(p.KeyID)
@@ -84,32 +82,7 @@ func (a *Interactive) Complete(ctx context.Context, pending Pending, callback ur
 	if err != nil {
 		return s.failed(err)
 	}
-	return s.complete(ctx, token, answer, key)
-}
-
-// record is the beginning of the record of p's token.
-func (p *pendingAuthorization) record() *tokenRecord {
-	return &tokenRecord{
-		V: recordVersion, Profile: p.Profile, Issuer: p.Issuer, Resource: p.Resource, ClientID: p.ClientID, Origin: p.Origin,
-		Requested: slices.Clone(p.Requested), TokenEndpoint: p.TokenEndpoint, AuthMethods: p.AuthMethods, SigningAlgs: p.SigningAlgs,
-		Revocation: p.Revocation, Legacy: p.Legacy,
-	}
-}
-
-// complete stores the token of a completed authorization.
-func (s *site) complete(ctx context.Context, token *tokenRecord, answer *tokenAnswer, key *dpopKey) error {
-	ctx = context.WithoutCancel(ctx)
-	if err := token.fill(answer, key, s.engine.keys.required(), s.engine.tokens.now()); err != nil {
-		return s.failed(err)
-	}
-	if err := s.reload(ctx); err != nil {
-		return s.failed(err)
-	}
-	if err := s.keep(ctx, token); err != nil {
-		return s.failed(err)
-	}
-	s.authorized(token)
-	return nil
+	return s.failed(s.accept(context.WithoutCancel(ctx), p.issuance, answer, key))
 }
 
 // siteAt returns what is known of the MCP server with this URL.

@@ -16,13 +16,10 @@ const (
 // challenge is what a server asks for when it refuses a request (RFC 9110 section
 // 11.6.1). Every text in it is the server's, and not to be trusted.
 type challenge struct {
-	scheme           string   // lower case
+	scheme           string   // lower case; "": none that we know
 	resourceMetadata string   // an absolute http or https URL (RFC 9728 section 5.1); else ""
 	scopes           []string // to be asked for (RFC 6750 section 3)
 	code             string   // error
-	description      string   // error_description
-	algs             []string // for DPoP proofs (RFC 9449 section 7.1)
-	present          bool     // false for the zero value alone: the server sent none
 }
 
 // wantsNonce: the token is fine, its proof lacks the server's nonce (RFC 9449 section 9).
@@ -51,7 +48,7 @@ func pickChallenge(h http.Header, holdsDPoP bool) challenge {
 	}
 	for _, other := range all {
 		if picked.resourceMetadata == "" && other.resourceMetadata != "" {
-			picked.resourceMetadata, picked.present = other.resourceMetadata, true
+			picked.resourceMetadata = other.resourceMetadata
 		}
 	}
 	return picked
@@ -111,7 +108,7 @@ func (p *challengeParser) scheme(name string) {
 		p.full = true
 		return
 	}
-	p.found = append(p.found, challenge{scheme: strings.ToLower(name), present: true})
+	p.found = append(p.found, challenge{scheme: strings.ToLower(name)})
 	p.seen = map[string]bool{}
 }
 
@@ -133,10 +130,6 @@ func (p *challengeParser) parameter(name, text string) (rest string) {
 		c.scopes = parseScope(value)
 	case "error":
 		c.code = value
-	case "error_description":
-		c.description = value
-	case "algs":
-		c.algs = parseScope(value)
 	}
 	return rest
 }

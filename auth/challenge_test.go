@@ -13,7 +13,7 @@ import (
 func TestParseChallenges(t *testing.T) {
 	const prm = "https://mcp.example/.well-known/oauth-protected-resource/mcp"
 	bearer := func(change func(*challenge)) []challenge {
-		c := challenge{scheme: "bearer", present: true}
+		c := challenge{scheme: "bearer"}
 		if change != nil {
 			change(&c)
 		}
@@ -44,34 +44,34 @@ func TestParseChallenges(t *testing.T) {
 		{"user in it", []string{`Bearer resource_metadata="https://u:p@mcp.example/"`}, bearer(nil)},
 		{"http is for checkURL to judge", []string{`Bearer resource_metadata="http://localhost:1/x"`},
 			bearer(func(c *challenge) { c.resourceMetadata = "http://localhost:1/x" })},
-		{"escapes", []string{`Bearer error_description="a \"b\", \\ c\d", error="invalid_token"`},
-			bearer(func(c *challenge) { c.description, c.code = `a "b", \ cd`, "invalid_token" })},
-		{"a scheme within quotes", []string{`Bearer error_description="x, Basic y, DPoP algs=none", scope="a  b c"`},
+		{"escapes", []string{`Bearer error="a \"b\", \\ c\d", scope="a"`},
+			bearer(func(c *challenge) { c.code, c.scopes = `a "b", \ cd`, []string{"a"} })},
+		{"a scheme within quotes", []string{`Bearer error="x, Basic y, DPoP scope=none", scope="a  b c"`},
 			bearer(func(c *challenge) {
-				c.description, c.scopes = "x, Basic y, DPoP algs=none", []string{"a", "b", "c"}
+				c.code, c.scopes = "x, Basic y, DPoP scope=none", []string{"a", "b", "c"}
 			})},
 		{"open quote", []string{`Bearer scope="a", error="invalid_token`}, bearer(func(c *challenge) { c.scopes = []string{"a"} })},
-		{"open quote ends with its line", []string{`Bearer realm="x`, `DPoP algs="ES256"`},
-			[]challenge{{scheme: "bearer", present: true}, {scheme: "dpop", present: true, algs: []string{"ES256"}}}},
+		{"open quote ends with its line", []string{`Bearer realm="x`, `DPoP scope="a"`},
+			[]challenge{{scheme: "bearer"}, {scheme: "dpop", scopes: []string{"a"}}}},
 		{"lone backslash", []string{`Bearer error="x\`}, bearer(nil)},
 		{"orphan quoted string", []string{`Bearer realm="x" "Basic, scope=evil", scope="a"`}, bearer(func(c *challenge) { c.scopes = []string{"a"} })},
-		{"words without quotes", []string{`Bearer error_description=The token expired, scope="a"`},
-			bearer(func(c *challenge) { c.description, c.scopes = "The", []string{"a"} })},
+		{"words without quotes", []string{`Bearer error=The token expired, scope="a"`},
+			bearer(func(c *challenge) { c.code, c.scopes = "The", []string{"a"} })},
 		{"no scheme", []string{`error="invalid_token", scope="a"`}, nil},
 		{"odd scopes are left out", []string{"Bearer scope=\"a \xff b\\\"c d\te\""}, bearer(func(c *challenge) { c.scopes = []string{"a", "d", "e"} })},
 		{"other characters", []string{"\x00Bearer \x7f@(){}[]<>?:/\\ scope=\"a\""}, bearer(func(c *challenge) { c.scopes = []string{"a"} })},
-		{"several schemes on a line", []string{`Basic realm="x, y", Bearer error="insufficient_scope", scope="files:read files:write", DPoP algs="ES256 PS256", error="use_dpop_nonce"`},
+		{"several schemes on a line", []string{`Basic realm="x, y", Bearer error="insufficient_scope", scope="files:read files:write", DPoP scope="x y", error="use_dpop_nonce"`},
 			[]challenge{
-				{scheme: "basic", present: true},
-				{scheme: "bearer", present: true, code: "insufficient_scope", scopes: []string{"files:read", "files:write"}},
-				{scheme: "dpop", present: true, code: "use_dpop_nonce", algs: []string{"ES256", "PS256"}},
+				{scheme: "basic"},
+				{scheme: "bearer", code: "insufficient_scope", scopes: []string{"files:read", "files:write"}},
+				{scheme: "dpop", code: "use_dpop_nonce", scopes: []string{"x", "y"}},
 			}},
 		{"token68", []string{`Negotiate YWJj/+==, Bearer scope="a", NTLM TlRM, Basic`},
 			[]challenge{
-				{scheme: "negotiate", present: true}, {scheme: "bearer", present: true, scopes: []string{"a"}},
-				{scheme: "ntlm", present: true}, {scheme: "basic", present: true},
+				{scheme: "negotiate"}, {scheme: "bearer", scopes: []string{"a"}},
+				{scheme: "ntlm"}, {scheme: "basic"},
 			}},
-		{"token68 that looks like a parameter", []string{`Negotiate scope==, Bearer`}, []challenge{{scheme: "negotiate", present: true}, {scheme: "bearer", present: true}}},
+		{"token68 that looks like a parameter", []string{`Negotiate scope==, Bearer`}, []challenge{{scheme: "negotiate"}, {scheme: "bearer"}}},
 	} {
 		require.Equal(t, c.want, parseChallenges(http.Header{"Www-Authenticate": c.lines}), c.name)
 	}
@@ -99,7 +99,6 @@ func TestPickChallenge(t *testing.T) {
 		require.Equal(t, c.scheme, got.scheme, c.lines)
 		require.Equal(t, c.at, got.resourceMetadata, c.lines)
 		require.Equal(t, c.scope, strings.Join(got.scopes, " "), c.lines)
-		require.Equal(t, c.scheme+c.at != "", got.present, c.lines)
 	}
 }
 
@@ -146,7 +145,6 @@ func FuzzChallenges(f *testing.F) {
 		all := parseChallenges(h)
 		require.LessOrEqual(t, len(all), maxChallenges)
 		for _, c := range all {
-			require.True(t, c.present)
 			require.NotEmpty(t, c.scheme)
 			require.LessOrEqual(t, len(c.scopes), scopeLimit)
 			for _, scope := range c.scopes {
@@ -163,8 +161,8 @@ func FuzzChallenges(f *testing.F) {
 		if len(quoted) > maxChallengeBytes/2 {
 			return
 		}
-		back := parseChallenges(http.Header{"Www-Authenticate": {`Basic a=b, Bearer error_description="` + quoted + `", error="e", DPoP`}})
+		back := parseChallenges(http.Header{"Www-Authenticate": {`Basic a=b, Bearer error="` + quoted + `", scope="e", DPoP`}})
 		require.Len(t, back, 3)
-		require.Equal(t, challenge{scheme: "bearer", present: true, code: "e", description: strings.ReplaceAll(text, "\n", " ")}, back[1])
+		require.Equal(t, challenge{scheme: "bearer", code: strings.ReplaceAll(text, "\n", " "), scopes: []string{"e"}}, back[1])
 	})
 }

@@ -50,8 +50,8 @@ func (g *clientCredentials) issuers() ([]string, bool) { return []string{g.issue
 
 func (g *clientCredentials) needsCode() bool { return false }
 
-func (g *clientCredentials) identity(_ context.Context, r *tokenRecord) (identity, bool) {
-	return g.client, sameIssuer(r.Issuer, g.issuer) && r.ClientID == g.client.clientID
+func (g *clientCredentials) identity(_ context.Context, i *issuance) (client identity, known bool, err error) {
+	return g.client, sameIssuer(i.Issuer, g.issuer) && i.ClientID == g.client.clientID, nil
 }
 
 func (g *clientCredentials) obtain(ctx context.Context, r *grantRequest) (*grantAnswer, error) {

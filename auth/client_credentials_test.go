@@ -56,11 +56,14 @@ func TestClientCredentialsStayWithTheirIssuer(t *testing.T) {
 	require.Equal(t, "configuration", mismatch.Kind)
 	require.Empty(t, host.forms)
 
-	_, known := g.identity(t.Context(), &tokenRecord{Issuer: "https://login.example.com", ClientID: "client"})
+	_, known, err := g.identity(t.Context(), &issuance{Issuer: "https://login.example.com", ClientID: "client"})
+	require.NoError(t, err)
 	require.True(t, known)
-	_, known = g.identity(t.Context(), &tokenRecord{Issuer: host.URL, ClientID: "client"})
+	_, known, err = g.identity(t.Context(), &issuance{Issuer: host.URL, ClientID: "client"})
+	require.NoError(t, err)
 	require.False(t, known)
-	_, known = g.identity(t.Context(), &tokenRecord{Issuer: "https://login.example.com", ClientID: "former"})
+	_, known, err = g.identity(t.Context(), &issuance{Issuer: "https://login.example.com", ClientID: "former"})
+	require.NoError(t, err)
 	require.False(t, known)
 }
 

@@ -83,11 +83,11 @@ func (d *discoverer) resourceAt(ctx context.Context, server, at *url.URL, versio
 	}
 	resource := doc.text("resource")
 	found := &protectedResource{
-		issuers:    doc.list("authorization_servers"),
-		scopes:     doc.list("scopes_supported"),
-		name:       displayName(doc.text("resource_name")),
-		wantsDPoP:  doc.flag("dpop_bound_access_tokens_required"),
-		signingAlg: doc.list("dpop_signing_alg_values_supported"),
+		issuers:   doc.list("authorization_servers"),
+		scopes:    doc.list("scopes_supported"),
+		name:      displayName(doc.text("resource_name")),
+		wantsDPoP: doc.flag("dpop_bound_access_tokens_required"),
+		dpopAlgs:  doc.list("dpop_signing_alg_values_supported"),
 	}
 	switch {
 	case doc.err != nil:

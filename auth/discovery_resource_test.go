@@ -109,12 +109,12 @@ func TestResourceFields(t *testing.T) {
 	found, err := strict().resource(t.Context(), s.at(t, "/mcp"), "", "", nil)
 	require.NoError(t, err)
 	require.Equal(t, &protectedResource{
-		resource:   s.url + "/mcp",
-		issuers:    []string{"https://a.example", "https://b.example/t"},
-		scopes:     []string{"mcp:read", "mcp:write"},
-		name:       "Notes[31mof Bob",
-		wantsDPoP:  true,
-		signingAlg: []string{"ES256", "EdDSA"},
+		resource:  s.url + "/mcp",
+		issuers:   []string{"https://a.example", "https://b.example/t"},
+		scopes:    []string{"mcp:read", "mcp:write"},
+		name:      "Notes[31mof Bob",
+		wantsDPoP: true,
+		dpopAlgs:  []string{"ES256", "EdDSA"},
 	}, found)
 	require.LessOrEqual(t, len(displayName(strings.Repeat("ä", 10_000))), maxShown+len("..."))
 }

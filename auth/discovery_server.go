@@ -84,11 +84,9 @@ func (d *discoverer) readServer(server, at *url.URL, issuer string, doc *documen
 	found := &authServer{
 		issuer:       named, // with its slash or without: responses name it as it names itself
 		scopes:       doc.list("scopes_supported"),
-		grants:       doc.list("grant_types_supported"),
 		authMethods:  doc.list("token_endpoint_auth_methods_supported"),
 		signingAlgs:  doc.list("token_endpoint_auth_signing_alg_values_supported"),
 		dpopAlgs:     doc.list("dpop_signing_alg_values_supported"),
-		profiles:     doc.list("authorization_grant_profiles_supported"),
 		documents:    doc.flag("client_id_metadata_document_supported"),
 		sendsIssuer:  doc.flag("authorization_response_iss_parameter_supported"),
 		pushRequired: doc.flag("require_pushed_authorization_requests"),

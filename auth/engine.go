@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,7 +37,8 @@ type engineOptions struct {
 	scopes     []string                // where neither the server nor its metadata names any
 	filter     func([]string) []string // has the last word on the scopes
 	refresh    bool                    // ask for refresh tokens
-	dpop       *DPoP
+	key        *dpopKey                // that tokens are to be bound to; nil: none, unless a server insists
+	bound      bool                    // and must be
 	observe    func(Event)
 	extensions []string
 }
@@ -57,7 +57,7 @@ func newEngine(g grant, o engineOptions) *engine {
 		discover: newDiscoverer(fetch, o.policy),
 		tokens:   newTokenClient(fetch),
 		options:  o,
-		keys:     keyRing{option: o.dpop},
+		keys:     keyRing{wanted: o.key != nil, required: o.bound, key: o.key},
 		sites:    make(map[string]*site),
 	}
 }
@@ -131,7 +131,7 @@ func (e *engine) Responded(_ *url.URL, resp *http.Response) {
 // authorizer makes use of, for the client to declare.
 func (e *engine) Extensions() []string {
 	declared := append([]string(nil), e.options.extensions...)
-	if e.options.dpop != nil {
+	if e.keys.wanted {
 		declared = append(declared, extensionDPoP)
 	}
 	return declared
@@ -153,8 +153,7 @@ func (e *engine) site(server *url.URL) *site {
 	defer e.mu.Unlock()
 	s, known := e.sites[key]
 	if !known {
-		at := *server
-		s = &site{engine: e, server: &at}
+		s = &site{engine: e, server: copyURL(server)}
 		e.sites[key] = s
 	}
 	return s
@@ -162,10 +161,11 @@ func (e *engine) site(server *url.URL) *site {
 
 // keyRing has the one DPoP key of an authorizer.
 type keyRing struct {
-	option *DPoP
+	wanted   bool // by the application: tokens are bound to the key where that can be
+	required bool // tokens that are not bound are not taken
 
 	mu  sync.Mutex
-	key *dpopKey
+	key *dpopKey // nil: none has been needed
 }
 
 // get returns the key, making one if there is none.
@@ -175,11 +175,7 @@ func (k *keyRing) get() (*dpopKey, error) {
 	if k.key != nil {
 		return k.key, nil
 	}
-	var signer crypto.Signer
-	if k.option != nil {
-		signer = k.option.Key
-	}
-	key, err := newDPoPKey(signer)
+	key, err := newDPoPKey(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -203,11 +199,8 @@ func (k *keyRing) named(thumbprint string) (*dpopKey, error) {
 func (k *keyRing) inUse() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.option != nil || k.key != nil
+	return k.key != nil
 }
-
-// required reports whether a token has to be bound.
-func (k *keyRing) required() bool { return k.option != nil && k.option.Required }
 
 // expiresSoon reports whether a token should be refreshed before it is used: its
 // time is nearly over, but at least half of it has been used.

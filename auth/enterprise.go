@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 )
@@ -81,31 +80,15 @@ func NewEnterprise(config EnterpriseConfig) (*Machine, error) {
 	case config.Subject == nil:
 		return nil, errors.New("EnterpriseConfig.Subject is nil: set a function that returns the user's ID token")
 	}
-	if err := checkClients(config.Clients); err != nil {
+	if len(config.Clients) == 0 {
+		return nil, errors.New("EnterpriseConfig.Clients is empty: register the client with the authorization server of the MCP server and name it here")
+	}
+	if err := checkRegistrations("EnterpriseConfig.Clients", config.Clients); err != nil {
 		return nil, err
 	}
 	return newMachine(&enterprise{
 		idp: config.Provider, idpAt: at, subject: config.Subject, clients: slices.Clone(config.Clients),
 	}, config.Options, enterpriseExtension)
-}
-
-func checkClients(clients []Registration) error {
-	if len(clients) == 0 {
-		return errors.New("EnterpriseConfig.Clients is empty: register the client with the authorization server of the MCP server and name it here")
-	}
-	for i, client := range clients {
-		field := fmt.Sprintf("EnterpriseConfig.Clients[%d]", i)
-		if err := checkIssuer(field+".Issuer", client.Issuer); err != nil {
-			return err
-		}
-		if client.ClientID == "" {
-			return errors.New(field + ".ClientID is empty: write the id that the client has there")
-		}
-		if slices.ContainsFunc(clients[:i], func(c Registration) bool { return sameIssuer(c.Issuer, client.Issuer) }) {
-			return errors.New(field + ".Issuer is named twice: there can be one client for each")
-		}
-	}
-	return nil
 }
 
 type enterprise struct {
@@ -124,9 +107,9 @@ func (g *enterprise) issuers() (known []string, only bool) {
 
 func (g *enterprise) needsCode() bool { return false }
 
-func (g *enterprise) identity(_ context.Context, r *tokenRecord) (identity, bool) {
-	client, ok := g.clientAt(r.Issuer)
-	return client, ok && r.ClientID == client.clientID
+func (g *enterprise) identity(_ context.Context, i *issuance) (client identity, known bool, err error) {
+	client, ok := g.clientAt(i.Issuer)
+	return client, ok && i.ClientID == client.clientID, nil
 }
 
 // clientAt returns the client as an authorization server of MCP servers knows it.

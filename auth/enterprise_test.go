@@ -172,10 +172,12 @@ func TestEnterpriseStaysWithItsIssuers(t *testing.T) {
 	require.Empty(t, idp.forms)
 	require.Empty(t, stranger.forms)
 
-	client, known := g.identity(t.Context(), &tokenRecord{Issuer: "https://other.example.com", ClientID: "other"})
+	client, known, err := g.identity(t.Context(), &issuance{Issuer: "https://other.example.com", ClientID: "other"})
+	require.NoError(t, err)
 	require.True(t, known)
 	require.Equal(t, "other", client.clientID)
 	require.False(t, client.auth.isPublic())
-	_, known = g.identity(t.Context(), &tokenRecord{Issuer: "https://other.example.com", ClientID: "at mcp"})
+	_, known, err = g.identity(t.Context(), &issuance{Issuer: "https://other.example.com", ClientID: "at mcp"})
+	require.NoError(t, err)
 	require.False(t, known)
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -80,38 +81,64 @@ func TestFlowIsShared(t *testing.T) {
 	require.Equal(t, 1, issuer.Count(authtest.AuthorizationEndpoint))
 }
 
-// TestFlowOutlivesItsFirstCaller: who began it may leave, the others get the token.
+// inMemory has authorizers reach an issuer that is in memory.
+func inMemory(issuer *authtest.Server) func(*auth.InteractiveConfig) {
+	return func(c *auth.InteractiveConfig) { c.Options.HTTP.Transport = issuer.HTTPClient().Transport }
+}
+
+// TestFlowOutlivesItsFirstCaller: who began it may leave, the others get the token. The last to leave takes it along.
 func TestFlowOutlivesItsFirstCaller(t *testing.T) {
-	issuer := authtest.NewServer(t)
-	asked, goOn := make(chan struct{}), make(chan struct{})
-	issuer.OnConsent(func(context.Context, url.Values) authtest.Verdict {
-		close(asked)
-		<-goOn
-		return authtest.Verdict{}
-	})
-	server, a := guarded(issuer), interactive(t, issuer)
-	ctx, cancel := context.WithCancel(t.Context())
-	var all sync.WaitGroup
-	all.Go(func() {
-		_, err := send(ctx, a, server.URL())
-		require.ErrorIs(t, err, context.Canceled)
-	})
-	<-asked
-	all.Go(func() {
-		status, err := send(t.Context(), a, server.URL())
+	synctest.Test(t, func(t *testing.T) {
+		issuer := authtest.NewServer(t, authtest.InMemory())
+		network := issuer.HTTPClient().Transport
+		goOn := make(chan struct{})
+		issuer.OnConsent(func(ctx context.Context, _ url.Values) authtest.Verdict {
+			select {
+			case <-goOn:
+			case <-ctx.Done():
+			}
+			return authtest.Verdict{}
+		})
+		server, a := guarded(issuer), interactive(t, issuer, inMemory(issuer))
+		var all sync.WaitGroup
+		caller := func() (leave func(), result func() (int, error)) {
+			ctx, cancel := context.WithCancel(t.Context())
+			var status int
+			var err error
+			all.Go(func() { status, err = sendOver(ctx, network, a, server.URL()) })
+			synctest.Wait() // until it waits for the user, or for whoever has asked him
+			return cancel, func() (int, error) { return status, err }
+		}
+
+		leave, first := caller()
+		leaveToo, second := caller()
+		_, third := caller()
+		leave()
+		leaveToo()
+		synctest.Wait()
+		close(goOn)
+		all.Wait()
+		for _, gone := range []func() (int, error){first, second} {
+			_, err := gone()
+			require.ErrorIs(t, err, context.Canceled)
+		}
+		status, err := third()
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, status)
-	})
-	all.Go(func() {
-		waiting, stop := context.WithCancel(t.Context())
-		stop()
-		_, err := send(waiting, a, server.URL())
+		require.Equal(t, 1, issuer.Count(authtest.AuthorizationEndpoint))
+
+		require.NoError(t, a.Logout(t.Context(), server.URL()))
+		goOn = make(chan struct{})
+		leave, last := caller()
+		leave()
+		all.Wait()
+		_, err = last()
 		require.ErrorIs(t, err, context.Canceled)
+		synctest.Wait() // until the flight is over
+		close(goOn)
+		synctest.Wait()
+		require.Equal(t, 1, issuer.Count(authtest.TokenEndpoint), "nobody redeems what nobody waits for")
 	})
-	require.NoError(t, issuer.Await(t.Context(), func() bool { return issuer.Count(authtest.AuthorizationEndpoint) == 1 }))
-	go func() { cancel(); close(goOn) }()
-	all.Wait()
-	require.Equal(t, 1, issuer.Count(authtest.AuthorizationEndpoint))
 }
 
 func TestFlowKeepsTheTokenWhenTheServerIsDown(t *testing.T) {

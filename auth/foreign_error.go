@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"net/url"
-	"strconv"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -37,8 +36,6 @@ func tokenErrorOf(refused *oauth2.RetrieveError) *TokenError {
 	if response.Request != nil && response.Request.URL != nil {
 		converted.Endpoint = response.Request.URL.Host
 	}
-	if seconds, err := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 31); err == nil {
-		converted.Wait = time.Duration(seconds) * time.Second
-	}
+	converted.Wait = retryAfterOf(response.Header, time.Now())
 	return converted
 }

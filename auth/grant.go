@@ -14,15 +14,17 @@ type grant interface {
 	issuers() (known []string, only bool)
 	// needsCode: the authorization server must offer the code flow with PKCE.
 	needsCode() bool
-	// identity returns the client as known for a stored token, so that it can be
-	// refreshed; false: it is not known any more.
-	identity(ctx context.Context, r *tokenRecord) (identity, bool)
+	// identity returns the client that a token is issued to, so that it can be
+	// redeemed, refreshed and revoked; known is false if there is no such client
+	// any more. An error says that this could not be found out.
+	identity(ctx context.Context, i *issuance) (client identity, known bool, err error)
 	// obtain gets a token.
 	obtain(ctx context.Context, r *grantRequest) (*grantAnswer, error)
 }
 
 // grantRequest is what a grant goes by, and what the engine lends to it.
 type grantRequest struct {
+	profile  string // whose token it is to be
 	server   *url.URL
 	resource *protectedResource
 	as       *authServer

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 )
 
 // An identity assertion authorization grant (ID-JAG) is what an identity provider
@@ -12,8 +11,7 @@ import (
 // functions of this file and is seen by nobody else.
 
 const (
-	tokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name, no secret
-	idJAG         = "urn:ietf:params:oauth:token-type:id-jag"
+	idJAG = "urn:ietf:params:oauth:token-type:id-jag"
 )
 
 // exchange gets an ID-JAG for the MCP server of r (RFC 8693 section 2).
@@ -33,7 +31,7 @@ func (g *enterprise) exchange(ctx context.Context, r *grantRequest) (*tokenAnswe
 	if kind == "" {
 		return nil, &CredentialError{Source: source, Err: errors.New("its kind is empty: return SubjectIDToken or what it is")}
 	}
-	form := grantForm(tokenExchange, r.scopes)
+	form := grantForm(grantTokenExchange, r.scopes)
 	form.Set("requested_token_type", idJAG)
 	form.Set("audience", r.as.issuer)
 	form.Set("subject_token", subject)
@@ -49,7 +47,7 @@ func (g *enterprise) exchange(ctx context.Context, r *grantRequest) (*tokenAnswe
 	switch {
 	case answer.issuedType != idJAG:
 		wrong = "the issued_token_type is not that of an ID-JAG but " + quote(answer.issuedType)
-	case !strings.EqualFold(answer.tokenType, "N_A"):
+	case answer.tokenType != typeNone:
 		wrong = "the token_type of an ID-JAG is N_A, not " + quote(answer.tokenType)
 	default:
 		return answer, nil

@@ -80,7 +80,7 @@ func NewInteractive(config InteractiveConfig) (*Interactive, error) {
 			registered: slices.Clone(config.Registered), documentURL: config.ClientMetadataURL,
 			client: clientMetadata{
 				name: config.ClientName, uri: config.ClientURI, logoURI: config.LogoURI,
-				onlyDPoP: options.dpop != nil && options.dpop.Required,
+				onlyDPoP: options.bound,
 			},
 		},
 	}
@@ -109,8 +109,8 @@ func (g *codeGrant) issuers() (known []string, only bool) {
 
 func (g *codeGrant) needsCode() bool { return true }
 
-func (g *codeGrant) identity(ctx context.Context, r *tokenRecord) (identity, bool) {
-	return g.registrar.known(ctx, r)
+func (g *codeGrant) identity(ctx context.Context, i *issuance) (client identity, known bool, err error) {
+	return g.registrar.known(ctx, i)
 }
 
 // obtain asks the user. A registration that turns out to be forgotten by its
@@ -183,7 +183,7 @@ func (g *codeGrant) interrupted(ctx context.Context, r *grantRequest, err error)
 	if ctx.Err() != nil || is[*InteractionError](err) {
 		return err
 	}
-	return &InteractionError{Issuer: r.as.issuer, Err: err}
+	return &InteractionError{Issuer: r.as.issuer, Err: withoutAnswer(err)} // the URL that was shown holds the state
 }
 
 // begunAuthorization is an authorization that waits for the user.
@@ -208,10 +208,6 @@ func (g *codeGrant) begin(ctx context.Context, r *grantRequest, plan *identityPl
 		g.engine.options.observe(Event{Kind: EventRegistered, Server: withoutQuery(r.server), Issuer: r.as.issuer, ClientID: client.clientID})
 	}
 	begun.pending = newPending(r, client, callback, g.engine.tokens.now())
-	begun.pending.Profile = g.engine.options.profile
-	if r.key != nil {
-		begun.pending.KeyID = r.key.thumbprint
-	}
 	at := begun.pending.url(r.as.authorization, authorizeOptions{consent: r.offline, loginHint: g.loginHint})
 	if err := checkBrowserURL(at.String()); err != nil {
 		return begun, err
@@ -228,7 +224,7 @@ func (g *codeGrant) begin(ctx context.Context, r *grantRequest, plan *identityPl
 // redeem exchanges the code for a token, at the place that was settled before it
 // was asked for. It is brought to its end whoever still waits: a code is good for one try.
 func (g *codeGrant) redeem(ctx context.Context, server *url.URL, p *pendingAuthorization, client identity, code secret, key *dpopKey) (*tokenAnswer, error) {
-	at, err := p.tokenEndpoint()
+	at, err := p.endpoint(g.engine.discover.fetch, server)
 	if err != nil {
 		return nil, err
 	}

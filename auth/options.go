@@ -51,20 +51,18 @@ type DPoP struct {
 // Format does not print the key.
 func (d DPoP) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "{Required:%v}", d.Required) }
 
-// engine returns the engine's part of the options, cloned: what the caller goes on
-// to change is not what was configured.
+// engine returns the engine's part of the options. Lists are cloned, here or by
+// those who take them: what the caller goes on to change is not what was configured.
 func (o Options) engine() (engineOptions, error) {
-	cloned := engineOptions{
+	options := engineOptions{
 		store: o.Store, profile: o.Profile, http: o.HTTP, policy: o.Policy,
 		scopes: slices.Clone(o.Scopes), filter: o.FilterScopes, observe: o.Observer,
 	}
-	cloned.http.AllowedHosts, cloned.http.InsecureHosts = slices.Clone(o.HTTP.AllowedHosts), slices.Clone(o.HTTP.InsecureHosts)
-	cloned.policy.AssumePKCE, cloned.policy.TrustedIssuers = slices.Clone(o.Policy.AssumePKCE), slices.Clone(o.Policy.TrustedIssuers)
 	if o.DPoP == nil {
-		return cloned, nil
+		return options, nil
 	}
-	wanted := *o.DPoP
-	cloned.dpop = &wanted
-	_, err := newDPoPKey(wanted.Key)
-	return cloned, err
+	var err error
+	options.bound = o.DPoP.Required
+	options.key, err = newDPoPKey(o.DPoP.Key)
+	return options, err
 }

@@ -26,65 +26,36 @@ const (
 // compared with, and the token endpoint that gets code and verifier, cannot be
 // exchanged in between by another discovery.
 type pendingAuthorization struct {
-	V           int       `json:"v"` // pendingVersion
+	V int `json:"v"` // pendingVersion
+	issuance
+
 	State       secret    `json:"state"`
-	Verifier    secret    `json:"verifier"` // PKCE (RFC 7636)
-	Issuer      string    `json:"issuer"`
+	Verifier    secret    `json:"verifier"`               // PKCE (RFC 7636)
 	SendsIssuer bool      `json:"sends_issuer,omitempty"` // the authorization server promised iss (RFC 9207)
 	Server      string    `json:"server"`
-	Resource    string    `json:"resource"` // value of the resource parameter; "": not sent
 	RedirectURI string    `json:"redirect_uri"`
-	ClientID    string    `json:"client_id"`
-	Origin      string    `json:"origin"` // identityOrigin of the client
-	Requested   []string  `json:"requested,omitempty"`
 	CreatedAt   time.Time `json:"created_at"`
 	ExpiresAt   time.Time `json:"expires_at"`
-	Profile     string    `json:"profile,omitempty"`
 	KeyID       string    `json:"jkt,omitempty"` // thumbprint of the DPoP key
-	Legacy      bool      `json:"legacy,omitempty"`
-
-	TokenEndpoint string   `json:"token_endpoint"`
-	AuthMethods   []string `json:"auth_methods,omitempty"`
-	SigningAlgs   []string `json:"signing_algs,omitempty"`
-	Revocation    string   `json:"revocation_endpoint,omitempty"`
 }
 
 // newPending begins an authorization, with a state and a verifier of its own.
-// Profile and KeyID are the caller's to set.
 func newPending(r *grantRequest, client identity, redirectURI string, now time.Time) *pendingAuthorization {
 	p := &pendingAuthorization{
 		V:           pendingVersion,
+		issuance:    r.issuanceTo(client),
 		State:       secret(rand.Text()),
 		Verifier:    secret(oauth2.GenerateVerifier()),
-		Issuer:      r.as.issuer,
 		SendsIssuer: r.as.sendsIssuer,
 		Server:      r.server.String(),
-		Resource:    r.resource.resource,
 		RedirectURI: redirectURI,
-		ClientID:    client.clientID,
-		Origin:      string(client.origin),
-		Requested:   slices.Clone(r.scopes),
 		CreatedAt:   now,
 		ExpiresAt:   now.Add(pendingLife),
-		Legacy:      r.resource.legacy,
-
-		TokenEndpoint: r.as.token.String(),
-		AuthMethods:   slices.Clone(r.as.authMethods),
-		SigningAlgs:   slices.Clone(r.as.signingAlgs),
 	}
-	if r.as.revocation != nil {
-		p.Revocation = r.as.revocation.String()
+	if r.key != nil {
+		p.KeyID = r.key.thumbprint
 	}
 	return p
-}
-
-// tokenEndpoint returns where the code is exchanged.
-func (p *pendingAuthorization) tokenEndpoint() (tokenEndpoint, error) {
-	at, err := url.Parse(p.TokenEndpoint)
-	if err != nil || at.Host == "" {
-		return tokenEndpoint{}, errors.New("the pending authorization has no usable token endpoint")
-	}
-	return tokenEndpoint{issuer: p.Issuer, url: at, authMethods: p.AuthMethods, signingAlgs: p.SigningAlgs}, nil
 }
 
 // expired returns an error if the time for the authorization is over.
@@ -165,8 +136,8 @@ func (p *Pending) UnmarshalJSON(data []byte) error {
 	if slices.Contains(needed, "") || read.ExpiresAt.IsZero() {
 		return errors.New("auth: the pending authorization is incomplete")
 	}
-	if _, err := read.tokenEndpoint(); err != nil {
-		return fmt.Errorf("auth: %w", err)
+	if at, err := url.Parse(read.TokenEndpoint); err != nil || at.Host == "" {
+		return errors.New("auth: the pending authorization has no usable token endpoint")
 	}
 	*p = pendingOf(read)
 	return nil

@@ -45,14 +45,15 @@ func TestPendingHoldsWhatWasKnownWhenTheUserLeft(t *testing.T) {
 
 	request.scopes[0], request.as.authMethods[0], request.as.signingAlgs[0] = "changed", "changed", "changed"
 	require.Equal(t, &pendingAuthorization{
-		V: 1, State: state, Verifier: verifier,
-		Issuer: "https://as.example", SendsIssuer: true, Server: "https://mcp.example/mcp", Resource: "https://mcp.example/mcp",
-		RedirectURI: "http://127.0.0.1:1234/callback", ClientID: "client", Origin: "dynamic", Requested: []string{"a", "b"},
-		CreatedAt: pendingStart, ExpiresAt: pendingStart.Add(10 * time.Minute), Legacy: true,
-		TokenEndpoint: "https://as.example/token", AuthMethods: []string{"none"}, SigningAlgs: []string{"ES256"}, Revocation: "https://as.example/revoke",
+		V: 1, State: state, Verifier: verifier, SendsIssuer: true, Server: "https://mcp.example/mcp",
+		RedirectURI: "http://127.0.0.1:1234/callback", CreatedAt: pendingStart, ExpiresAt: pendingStart.Add(10 * time.Minute),
+		issuance: issuance{
+			Issuer: "https://as.example", Resource: "https://mcp.example/mcp", ClientID: "client", Origin: "dynamic", Requested: []string{"a", "b"}, Legacy: true,
+			TokenEndpoint: "https://as.example/token", AuthMethods: []string{"none"}, SigningAlgs: []string{"ES256"}, Revocation: "https://as.example/revoke",
+		},
 	}, p)
 
-	endpoint, err := p.tokenEndpoint()
+	endpoint, err := p.endpoint(newFetcher(HTTPPolicy{}), request.server)
 	require.NoError(t, err)
 	require.Equal(t, tokenEndpoint{issuer: "https://as.example", url: parsedURL(t, "https://as.example/token"), authMethods: []string{"none"}, signingAlgs: []string{"ES256"}}, endpoint)
 

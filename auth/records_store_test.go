@@ -51,9 +51,11 @@ const recordedServer = "https://mcp.example/mcp"
 
 func testToken(access string) *tokenRecord {
 	return &tokenRecord{
-		V: recordVersion, Issuer: "https://as.example", Resource: recordedServer, ClientID: "client",
+		V: recordVersion, issuance: issuance{
+			Issuer: "https://as.example", Resource: recordedServer, ClientID: "client",
+			Requested: []string{"a"}, TokenEndpoint: "https://as.example/token",
+		},
 		AccessToken: secret(access), TokenType: "Bearer", RefreshToken: "refresh", IssuedAt: time.Unix(1, 0).UTC(),
-		Requested: []string{"a"}, TokenEndpoint: "https://as.example/token",
 	}
 }
 

@@ -20,6 +20,11 @@ func (s *site) replace(ctx context.Context, r refusal) error {
 	if done, err := s.overtaken(ctx, r); done || err != nil {
 		return err
 	}
+	if old := s.current(); old == nil || old.RefreshToken == "" { // else the user need not be asked
+		if err := s.denied(); err != nil {
+			return err
+		}
+	}
 	f, err := s.discover(ctx, r)
 	if err != nil {
 		return s.failed(err)
@@ -27,13 +32,12 @@ func (s *site) replace(ctx context.Context, r refusal) error {
 	if err := s.migrate(ctx, f); err != nil {
 		return s.failed(err)
 	}
-	old := s.current()
-	if old != nil && old.RefreshToken != "" {
+	if old := s.current(); old != nil && old.RefreshToken != "" {
 		refreshed, err := s.refresh(ctx, old)
 		if refreshed || err != nil {
 			return err
 		}
-		if token := s.current(); token != nil && token.AccessToken != r.sent {
+		if s.hasOther(r.sent) {
 			return nil // another process was faster
 		}
 	}
@@ -49,6 +53,9 @@ func (s *site) stepUp(ctx context.Context, r refusal) error {
 	old := s.current()
 	if old == nil {
 		return s.replace(ctx, r)
+	}
+	if err := s.denied(); err != nil {
+		return err
 	}
 	insufficient := &InsufficientScopeError{Challenged: r.challenge.scopes, Granted: old.Granted}
 	if s.engine.options.policy.NoStepUp || len(r.challenge.scopes) > 0 && contains(old.Granted, r.challenge.scopes) {
@@ -73,20 +80,28 @@ func (s *site) stepUp(ctx context.Context, r refusal) error {
 }
 
 // overtaken reports whether the token has been replaced meanwhile, by this
-// process or another; and why the user is not to be asked just now.
+// process or another.
 func (s *site) overtaken(ctx context.Context, r refusal) (bool, error) {
 	if err := s.reload(ctx); err != nil {
 		return false, s.failed(err)
 	}
-	if token := s.current(); token != nil && token.AccessToken != r.sent {
-		return true, nil
-	}
+	return s.hasOther(r.sent), nil
+}
+
+// hasOther reports whether there is a token, and another one than sent.
+func (s *site) hasOther(sent secret) bool {
+	token := s.current()
+	return token != nil && token.AccessToken != sent
+}
+
+// denied returns the user's last word, while he is not to be asked again.
+func (s *site) denied() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.engine.tokens.now().Before(s.silentTo) {
-		return false, s.denial
+		return s.denial
 	}
-	return false, nil
+	return nil
 }
 
 // discover finds the authorization server of s.
@@ -151,6 +166,9 @@ func (s *site) initialScopes(r refusal, f *found) []string {
 
 // obtain has the grant get a token, and stores it.
 func (s *site) obtain(ctx context.Context, r refusal, f *found, scopes []string) error {
+	if err := s.denied(); err != nil { // the refresh token turned out to be dead
+		return err
+	}
 	request, err := s.grantRequest(f, scopes)
 	if err != nil {
 		return s.failed(err)
@@ -160,14 +178,19 @@ func (s *site) obtain(ctx context.Context, r refusal, f *found, scopes []string)
 	if err != nil {
 		return s.failed(s.noteDenial(err))
 	}
-	token := s.record(f, request, answer.client)
-	if err := token.fill(answer.token, request.key, s.engine.keys.required(), s.engine.tokens.now()); err != nil {
-		return s.failed(err)
+	return s.failed(s.accept(context.WithoutCancel(ctx), request.issuanceTo(answer.client), answer.token, request.key))
+}
+
+// accept makes the token of a new authorization the current one.
+func (s *site) accept(ctx context.Context, issued issuance, answer *tokenAnswer, key *dpopKey) error {
+	token := &tokenRecord{V: recordVersion, issuance: issued}
+	if err := token.fill(answer, key, s.engine.keys.required, s.engine.tokens.now()); err != nil {
+		return err
 	}
-	if err := s.keep(context.WithoutCancel(ctx), token); err != nil {
-		return s.failed(err)
+	if err := s.keep(ctx, token); err != nil {
+		return err
 	}
-	s.authorized(token)
+	s.engine.options.observe(s.tokenEvent(EventAuthorized, token))
 	return nil
 }
 
@@ -181,15 +204,10 @@ func (s *site) grantRequest(f *found, scopes []string) (*grantRequest, error) {
 	if o.filter != nil {
 		scopes = o.filter(slices.Clone(scopes))
 	}
-	r := &grantRequest{server: s.server, resource: f.resource, as: f.as, key: key, discover: s.engine.discover, tokens: s.engine.tokens}
+	r := &grantRequest{profile: o.profile, server: s.server, resource: f.resource, as: f.as, key: key, discover: s.engine.discover, tokens: s.engine.tokens}
 	r.scopes = withOffline(scopes, f.as, o.refresh)
 	r.offline = slices.Contains(r.scopes, offlineAccess)
 	return r, nil
-}
-
-// authorized tells the observer of a new token.
-func (s *site) authorized(token *tokenRecord) {
-	s.engine.options.observe(s.tokenEvent(EventAuthorized, token))
 }
 
 func (s *site) tokenEvent(kind EventKind, token *tokenRecord) Event {
@@ -202,34 +220,21 @@ func (s *site) tokenEvent(kind EventKind, token *tokenRecord) Event {
 // keyFor returns the key that the token is to be bound to, nil for a bearer token.
 func (s *site) keyFor(f *found) (*dpopKey, error) {
 	ring := &s.engine.keys
-	if ring.option == nil && !f.resource.wantsDPoP {
+	if !ring.wanted && !f.resource.wantsDPoP {
 		return nil, nil
 	}
 	key, err := ring.get()
 	switch {
 	case err != nil:
 		return nil, err
-	case key.supports(f.as.dpopAlgs):
+	case key.supports(f.as.dpopAlgs) && key.supports(f.resource.dpopAlgs):
 		return key, nil
-	case ring.required() || f.resource.wantsDPoP:
-		return nil, &MetadataError{URL: f.as.issuer, Err: errors.New("the authorization server does not list an algorithm of the DPoP key in dpop_signing_alg_values_supported")}
+	case ring.required || f.resource.wantsDPoP:
+		return nil, &CredentialError{Source: "DPoP key", Err: errors.New("the algorithm " + key.algorithm +
+			" is not among those that the MCP server and its authorization server list in dpop_signing_alg_values_supported: set DPoP.Key to one that is")}
 	default:
 		return nil, nil
 	}
-}
-
-// record begins the record of a token.
-func (s *site) record(f *found, request *grantRequest, client identity) *tokenRecord {
-	r := &tokenRecord{
-		V: recordVersion, Profile: s.engine.options.profile,
-		Issuer: f.as.issuer, Resource: f.resource.resource, ClientID: client.clientID, Origin: string(client.origin),
-		Requested: request.scopes, TokenEndpoint: f.as.token.String(), AuthMethods: f.as.authMethods, SigningAlgs: f.as.signingAlgs,
-		Legacy: f.resource.legacy,
-	}
-	if f.as.revocation != nil {
-		r.Revocation = f.as.revocation.String()
-	}
-	return r
 }
 
 // fill takes over a token response.
@@ -290,9 +295,9 @@ func (s *site) noteDenial(err error) error {
 	return err
 }
 
-// failed tells the observer of an error and returns it.
+// failed tells the observer of an error, if it is one, and returns it.
 func (s *site) failed(err error) error {
-	if !errors.Is(err, context.Canceled) {
+	if err != nil && !errors.Is(err, context.Canceled) {
 		e := s.event(EventFailed, nil, nil)
 		e.Err = err
 		s.engine.options.observe(e)

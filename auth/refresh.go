@@ -33,8 +33,11 @@ func (s *site) refresh(ctx context.Context, old *tokenRecord) (refreshed bool, e
 }
 
 func (s *site) refreshLocked(ctx context.Context, old *tokenRecord) (refreshed bool, err error) {
-	client, known := s.engine.grant.identity(ctx, old)
-	if !known {
+	client, known, err := s.engine.grant.identity(ctx, &old.issuance)
+	switch {
+	case err != nil:
+		return false, err
+	case !known:
 		return false, s.dropRefreshToken(ctx, old)
 	}
 	at, err := old.endpoint(s.engine.discover.fetch, s.server)
@@ -54,7 +57,7 @@ func (s *site) refreshLocked(ctx context.Context, old *tokenRecord) (refreshed b
 	}
 	token := *old
 	granted := old.Granted
-	if err := token.fill(answer, key, s.engine.keys.required(), s.engine.tokens.now()); err != nil {
+	if err := token.fill(answer, key, s.engine.keys.required, s.engine.tokens.now()); err != nil {
 		return false, err
 	}
 	if !answer.hasScopes {
@@ -65,15 +68,6 @@ func (s *site) refreshLocked(ctx context.Context, old *tokenRecord) (refreshed b
 	}
 	s.engine.options.observe(s.tokenEvent(EventRefreshed, &token))
 	return true, nil
-}
-
-// endpoint returns where the token came from: no other place gets its refresh token.
-func (r *tokenRecord) endpoint(f *fetcher, server *url.URL) (tokenEndpoint, error) {
-	at, err := f.checkURL(server, r.TokenEndpoint, "token_endpoint")
-	if err != nil {
-		return tokenEndpoint{}, err
-	}
-	return tokenEndpoint{issuer: r.Issuer, url: at, authMethods: r.AuthMethods, signingAlgs: r.SigningAlgs}, nil
 }
 
 // refreshFailed sorts the refusals of a refresh. Those that say that the token or
@@ -87,13 +81,10 @@ func (s *site) refreshFailed(ctx context.Context, old *tokenRecord, client ident
 	if !ok {
 		return false, err
 	}
-	switch refused.Code {
-	case "invalid_grant":
+	switch {
+	case refused.Code == "invalid_grant":
 		return false, s.dropRefreshToken(ctx, old)
-	case "invalid_client", "unauthorized_client":
-		if client.origin != dynamic {
-			return false, err
-		}
+	case isForgotten(err) && client.origin == dynamic:
 		if err := s.engine.records.dropRegistration(ctx, old.Issuer, old.ClientID); err != nil {
 			return false, err
 		}

@@ -28,25 +28,35 @@ type Registration struct {
 	RedirectURI string
 }
 
-// validate says what is wrong with the entry, without its secret.
-func (r *Registration) validate() error {
-	issuer, err := url.Parse(r.Issuer)
+// checkRegistrations says what is wrong with clients that were registered by hand,
+// without their secrets. field is what the configuration calls them.
+func checkRegistrations(field string, clients []Registration) error {
+	for i, client := range clients {
+		field := fmt.Sprintf("%s[%d]", field, i)
+		if err := client.check(field); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(clients[:i], func(c Registration) bool { return sameIssuer(c.Issuer, client.Issuer) }) {
+			return errors.New(field + ".Issuer is named twice: there can be one client for each")
+		}
+	}
+	return nil
+}
+
+func (r *Registration) check(field string) error {
+	if err := checkIssuer(field+".Issuer", r.Issuer); err != nil {
+		return err
+	}
 	switch {
-	case r.Issuer == "":
-		return errors.New("a Registration needs an Issuer: its credentials go to no other authorization server")
-	case err != nil || issuer.Host == "" || issuer.Scheme != "https" && issuer.Scheme != "http":
-		return errors.New("the Issuer " + quote(r.Issuer) + " of a Registration is not an https URL")
-	case issuer.User != nil || strings.ContainsAny(r.Issuer, "?#"): // RFC 8414 section 2
-		return errors.New("the Issuer of a Registration has a user name, a query or a fragment, which no issuer has")
 	case r.ClientID == "":
-		return errors.New("the Registration for " + quote(r.Issuer) + " needs a ClientID")
+		return errors.New(field + ".ClientID is empty: write the id that the client has there")
 	case strings.ContainsFunc(r.ClientID, isControl):
-		return errors.New("the ClientID for " + quote(r.Issuer) + " holds a control character")
+		return errors.New(field + ".ClientID holds a control character")
 	case r.RedirectURI == "":
 		return nil
 	}
 	if err := checkRedirectURI(r.RedirectURI); err != nil {
-		return fmt.Errorf("the Registration for %s: %w", quote(r.Issuer), err)
+		return fmt.Errorf("%s.RedirectURI: %w", field, err)
 	}
 	return nil
 }
@@ -94,16 +104,8 @@ type registrar struct {
 
 // validate says what is wrong with the configuration.
 func (r *registrar) validate() error {
-	known := map[string]bool{}
-	for i := range r.registered {
-		entry := &r.registered[i]
-		if err := entry.validate(); err != nil {
-			return err
-		}
-		if known[entry.Issuer] {
-			return errors.New("there are two Registrations for " + quote(entry.Issuer) + ": which one is meant?")
-		}
-		known[entry.Issuer] = true
+	if err := checkRegistrations("InteractiveConfig.Registered", r.registered); err != nil {
+		return err
 	}
 	if r.documentURL != "" {
 		return checkDocumentURL(r.documentURL)
@@ -207,26 +209,26 @@ func (r *registrar) documentIdentity() identity {
 	return identity{clientID: r.documentURL, method: methodNone, origin: metadataURL}
 }
 
-// known returns the client that a stored token was given to; false: it is not
-// known any more, and the token cannot be refreshed.
-func (r *registrar) known(ctx context.Context, token *tokenRecord) (identity, bool) {
-	switch identityOrigin(token.Origin) {
+// known returns the client that a token was issued to; false: there is none such
+// any more. An error is that of the store.
+func (r *registrar) known(ctx context.Context, i *issuance) (client identity, ok bool, err error) {
+	switch identityOrigin(i.Origin) {
 	case preRegistered:
-		entry := r.registeredWith(token.Issuer)
-		if entry == nil || entry.ClientID != token.ClientID {
-			return identity{}, false
+		entry := r.registeredWith(i.Issuer)
+		if entry == nil || entry.ClientID != i.ClientID {
+			return identity{}, false, nil
 		}
-		return entry.identity(), true
+		return entry.identity(), true, nil
 	case metadataURL:
-		return r.documentIdentity(), r.documentURL != "" && r.documentURL == token.ClientID
+		return r.documentIdentity(), r.documentURL != "" && r.documentURL == i.ClientID, nil
 	case dynamic:
-		record, _, err := r.keeper.loadRegistration(ctx, token.Issuer)
-		if err != nil || !record.usable(r.now()) || record.ClientID != token.ClientID {
-			return identity{}, false
+		record, _, err := r.keeper.loadRegistration(ctx, i.Issuer)
+		if err != nil || !record.usable(r.now()) || record.ClientID != i.ClientID {
+			return identity{}, false, err
 		}
-		return record.identity(), true
+		return record.identity(), true, nil
 	default:
-		return identity{}, false
+		return identity{}, false, nil
 	}
 }
 

@@ -150,7 +150,8 @@ func TestKnown(t *testing.T) {
 		{"https://other.example", "stored", dynamic, false},
 		{testIssuer, "by-hand", "", false},
 	} {
-		client, ok := r.known(t.Context(), &tokenRecord{Issuer: c.issuer, ClientID: c.clientID, Origin: string(c.origin)})
+		client, ok, err := r.known(t.Context(), &issuance{Issuer: c.issuer, ClientID: c.clientID, Origin: string(c.origin)})
+		require.NoError(t, err)
 		require.Equal(t, c.known, ok, "%+v", c)
 		if ok {
 			require.Equal(t, c.clientID, client.clientID)
@@ -163,11 +164,13 @@ func TestKnownEndsWithTheSecret(t *testing.T) {
 	record := storedClient()
 	record.SecretExpiresAt = time.Now().Add(time.Hour)
 	r := testRegistrar(newKeeper(record), noRequest(t))
-	token := &tokenRecord{Issuer: testIssuer, ClientID: "stored", Origin: string(dynamic)}
-	_, ok := r.known(t.Context(), token)
+	token := &issuance{Issuer: testIssuer, ClientID: "stored", Origin: string(dynamic)}
+	_, ok, err := r.known(t.Context(), token)
+	require.NoError(t, err)
 	require.True(t, ok)
 	r.now = func() time.Time { return record.SecretExpiresAt }
-	_, ok = r.known(t.Context(), token)
+	_, ok, err = r.known(t.Context(), token)
+	require.NoError(t, err)
 	require.False(t, ok)
 }
 
@@ -201,14 +204,14 @@ func TestRegistrarValidate(t *testing.T) {
 	}{
 		{"nothing", nil, "", ""},
 		{"both", []Registration{good, {Issuer: "http://localhost:8080/realms/x", ClientID: "d"}}, documentURL, ""},
-		{"no issuer", change(func(r *Registration) { r.Issuer = "" }), "", "needs an Issuer"},
-		{"odd issuer", change(func(r *Registration) { r.Issuer = "as.example" }), "", "not an https URL"},
+		{"no issuer", change(func(r *Registration) { r.Issuer = "" }), "", "Registered[0].Issuer is empty"},
+		{"odd issuer", change(func(r *Registration) { r.Issuer = "as.example" }), "", "Registered[0].Issuer is not an issuer"},
 		{"issuer with query", change(func(r *Registration) { r.Issuer += "?x" }), "", "query"},
-		{"issuer with user", change(func(r *Registration) { r.Issuer = "https://u:geheim@as.example" }), "", "user name"},
-		{"no id", change(func(r *Registration) { r.ClientID = "" }), "", "needs a ClientID"},
+		{"issuer with user", change(func(r *Registration) { r.Issuer = "https://u:geheim@as.example" }), "", "without user"},
+		{"no id", change(func(r *Registration) { r.ClientID = "" }), "", "Registered[0].ClientID is empty"},
 		{"odd id", change(func(r *Registration) { r.ClientID = "a\nb" }), "", "control character"},
 		{"odd redirect URI", change(func(r *Registration) { r.RedirectURI = "http://app.example/" }), "", "neither https nor"},
-		{"twice", []Registration{good, good}, "", "two Registrations"},
+		{"twice", []Registration{good, good}, "", "Registered[1].Issuer is named twice"},
 		{"document", nil, "https://app.example", "no path"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

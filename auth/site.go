@@ -33,6 +33,7 @@ type site struct {
 type flight struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
+	quiet   bool  // it asks nobody: what it fails with is not the last word
 	err     error // once done is closed
 	waiting int   // site.mu guards it
 }
@@ -68,7 +69,7 @@ func (s *site) usable(ctx context.Context) (*tokenRecord, error) {
 	if token.RefreshToken == "" || !token.expiresSoon(now) {
 		return token, nil
 	}
-	_, err := s.join(ctx, func(ctx context.Context) error {
+	_, err := s.join(ctx, false, func(ctx context.Context) error {
 		_, err := s.refresh(ctx, token)
 		return err
 	})
@@ -117,7 +118,7 @@ func (s *site) reload(ctx context.Context) error {
 // holdsKeyOf reports whether a bound token can be used.
 func (e *engine) holdsKeyOf(token *tokenRecord) bool {
 	if token.TokenType != typeDPoP {
-		return !e.keys.required()
+		return !e.keys.required
 	}
 	key, err := e.keys.get()
 	return err == nil && key.thumbprint == token.KeyID
@@ -141,39 +142,41 @@ func (s *site) recoverFrom(ctx context.Context, r refusal, work func(context.Con
 		s.hinted = r.challenge.resourceMetadata
 	}
 	s.mu.Unlock()
-	for {
-		if token := s.current(); token != nil && token.AccessToken != r.sent {
-			return true, nil
-		}
-		own, err := s.join(ctx, func(ctx context.Context) error { return work(ctx, r) })
-		if err != nil {
+	for !s.hasOther(r.sent) {
+		f, err := s.join(ctx, r.quiet, func(ctx context.Context) error { return work(ctx, r) })
+		switch {
+		case f.own:
+			return err == nil && s.hasOther(r.sent), err
+		case ctx.Err() != nil, err != nil && !f.quiet:
 			return false, err
 		}
-		if own {
-			token := s.current()
-			return token != nil && token.AccessToken != r.sent, nil
-		}
 	}
+	return true, nil
 }
 
-// join waits for the flight under way, or for a new one that does work. own: it
-// was a new one.
-func (s *site) join(ctx context.Context, work func(context.Context) error) (own bool, err error) {
+// boarded is a flight as one of its waiters sees it.
+type boarded struct {
+	*flight
+	own bool // it was started for this waiter
+}
+
+// join waits for the flight under way, or for a new one that does work.
+func (s *site) join(ctx context.Context, quiet bool, work func(context.Context) error) (boarded, error) {
 	s.mu.Lock()
-	f := s.flight
-	if own = f == nil; own {
-		f = s.launch(ctx, work)
+	f := boarded{flight: s.flight}
+	if f.own = f.flight == nil; f.own {
+		f.flight = s.launch(ctx, quiet, work)
 	}
 	f.waiting++
 	s.mu.Unlock()
-	return own, s.wait(ctx, f)
+	return f, s.wait(ctx, f.flight)
 }
 
-// await waits for the flight under way, if there is one.
+// await waits for the flight under way, if there is one that may ask the user.
 func (s *site) await(ctx context.Context) error {
 	s.mu.Lock()
 	f := s.flight
-	if f == nil {
+	if f == nil || f.quiet {
 		s.mu.Unlock()
 		return nil
 	}
@@ -185,9 +188,9 @@ func (s *site) await(ctx context.Context) error {
 // launch starts a flight; the caller holds s.mu. The goroutine ends by itself
 // soon after its last waiter has left: all that it does is bound to its context,
 // or to the time limit of one request.
-func (s *site) launch(ctx context.Context, work func(context.Context) error) *flight {
+func (s *site) launch(ctx context.Context, quiet bool, work func(context.Context) error) *flight {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{cancel: cancel, done: make(chan struct{})}
+	f := &flight{cancel: cancel, done: make(chan struct{}), quiet: quiet}
 	s.flight = f
 	go func() {
 		defer cancel()

@@ -20,6 +20,10 @@ import (
 // send does what a client does with an authorizer: it sends a request, and sends
 // it once more if the authorizer says so. It returns the last status.
 func send(ctx context.Context, a auth.Authorizer, server string) (int, error) {
+	return sendOver(ctx, http.DefaultTransport, a, server)
+}
+
+func sendOver(ctx context.Context, network http.RoundTripper, a auth.Authorizer, server string) (int, error) {
 	at, err := url.Parse(server)
 	if err != nil {
 		return 0, err
@@ -32,7 +36,7 @@ func send(ctx context.Context, a auth.Authorizer, server string) (int, error) {
 		if err := a.Authorize(ctx, at, req); err != nil {
 			return 0, err
 		}
-		resp, err := http.DefaultTransport.RoundTrip(req)
+		resp, err := network.RoundTrip(req)
 		if err != nil {
 			return 0, err
 		}

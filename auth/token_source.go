@@ -68,7 +68,7 @@ func (a *sourceAuthorizer) Refused(ctx context.Context, _ *url.URL, req *http.Re
 	if resp.StatusCode != http.StatusUnauthorized {
 		return false, nil
 	}
-	_, refused, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	refused := string(sentToken(req))
 	for !a.replaced(refused) {
 		call := a.begin(refused)
 		err := call.wait(ctx)

@@ -81,8 +81,8 @@ func (g *workload) issuers() ([]string, bool) { return []string{g.issuer}, true 
 
 func (g *workload) needsCode() bool { return false }
 
-func (g *workload) identity(_ context.Context, r *tokenRecord) (identity, bool) {
-	return g.client, sameIssuer(r.Issuer, g.issuer) && r.ClientID == g.client.clientID
+func (g *workload) identity(_ context.Context, i *issuance) (client identity, known bool, err error) {
+	return g.client, sameIssuer(i.Issuer, g.issuer) && i.ClientID == g.client.clientID, nil
 }
 
 func (g *workload) obtain(ctx context.Context, r *grantRequest) (*grantAnswer, error) {

@@ -64,6 +64,7 @@ func newConfig(opts []Option) config {
 // Only [Server.HTTPClient] reaches such a server. It works inside a
 // testing/synctest bubble: start the server there, and no goroutine of it
 // outlives Close.
+// A client with an Authorizer names its host, mcptest.invalid, in InsecureHosts.
 func InMemory() Option { return func(c *config) { c.inMemory = true } }
 
 // Streams answers every request with a stream of server-sent events. Default:
