@@ -41,7 +41,8 @@ type call struct {
 	input      jsontext.Value // members that a further round adds to the params
 	rounds     int            // how often the server asked for input
 	mends      int            // how often the era has repeated it for headers or versions
-	reissues   int            // how often it was asked anew because its reply broke
+	repeats    int            // by the RetryPolicy
+	unsure     bool           // after one of the attempts nobody knew whether it was executed
 	callUUID   string
 	clock      *idleClock // nil: no idle timeout
 }
@@ -144,6 +145,14 @@ func (c *call) failed(err error) error {
 // evidence is what is known about the delivery. What an interceptor makes of
 // an error does not change it.
 func (c *call) evidence(err error) Delivery {
+	delivery := c.evidenceOfLast(err)
+	if c.unsure && delivery != DeliveryAnswered {
+		return DeliveryUnknown // what came later does not undo it
+	}
+	return delivery
+}
+
+func (c *call) evidenceOfLast(err error) Delivery {
 	f, isFailure := errors.AsType[*failure](err)
 	inner, isCall := errors.AsType[*CallError](err)
 	switch {
@@ -246,6 +255,11 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 			case more:
 				continue
 			case v != nil:
+				if more, err := s.repeat(ctx, b, c, v); err != nil {
+					return nil, err
+				} else if more {
+					continue
+				}
 				return nil, fail(v.err, v.delivery)
 			}
 			s.remember(c, token, result)

@@ -78,6 +78,10 @@ type Client struct {
 	// session. nil, or VerdictDefault, keeps the library's verdict.
 	ClassifyRefusal func(Refusal) Verdict
 
+	// Retry says how calls are repeated whose failure passes by itself. The zero
+	// value is a sensible policy.
+	Retry RetryPolicy
+
 	// Elicit asks the user for what a server wants to know, by a form. nil: form
 	// input is not offered to servers. Handlers may call the session, may take
 	// as long as people take, and may run concurrently; ctx ends with the call

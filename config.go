@@ -33,6 +33,7 @@ type config struct {
 	restore          func(context.Context, *Session) error
 	restoreTimeout   time.Duration
 	classify         func(Refusal) Verdict
+	retry            RetryPolicy
 	maxMessageSize   int64
 	limits           Limits
 	closeTimeout     time.Duration
@@ -67,6 +68,7 @@ func (c *Client) config() *config {
 		restore:          c.Restore,
 		restoreTimeout:   positive(c.RestoreTimeout, 30*time.Second),
 		classify:         c.ClassifyRefusal,
+		retry:            c.Retry.withDefaults(),
 		maxMessageSize:   positive(c.MaxMessageSize, 32<<20),
 		limits: Limits{
 			ConcurrentCalls: positive(c.Limits.ConcurrentCalls, 2048),

@@ -2,7 +2,6 @@ package mcpclient
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,13 +14,11 @@ const (
 	maxRequestState = 1 << 20
 	// maxMends bounds how often one call is sent again for headers or versions.
 	maxMends = 2
-	// maxReissues bounds how often a broken reply is asked for anew.
-	maxReissues = 2
 )
 
 // again looks at an outcome: does the server want input (2026-07-28, multi
-// round-trip requests), was a header stale, did the reply to a harmless
-// request break? Each further round is a new request with a new id.
+// round-trip requests), was a header stale? Each further round is a new request
+// with a new id.
 func (e *statelessEra) again(ctx context.Context, b *binding, c *call, o outcome) (bool, error) {
 	if o.verdict != nil {
 		return e.mend(ctx, b, c, o.verdict)
@@ -68,6 +65,9 @@ func (e *statelessEra) nextRound(ctx context.Context, b *binding, c *call, resul
 		return fail(err, DeliveryAnswered)
 	}
 	c.rounds++
+	if err := c.seal(); err != nil { // another request, so another idempotency key
+		return fail(err, DeliveryAnswered)
+	}
 	if limit := e.core.config.limits.InputRounds; c.rounds > limit {
 		pending.Err = &LimitError{What: "the rounds of input for one call (Limits.InputRounds)", Limit: int64(limit)}
 		return fail(pending, DeliveryAnswered)
@@ -117,8 +117,7 @@ func roundOf(answers map[string]jsontext.Value, state *string) jsontext.Value {
 	return text
 }
 
-// mend prepares a repeat where the refusal says what was wrong, or where the
-// repeat can do no harm.
+// mend prepares a repeat where the refusal says what was wrong.
 func (e *statelessEra) mend(ctx context.Context, b *binding, c *call, v *verdict) (bool, error) {
 	code := int64(0)
 	if rpc, ok := v.err.(*RPCError); ok { //nolint:errorlint // the answer itself, not what an HTTPError wraps
@@ -133,11 +132,6 @@ func (e *statelessEra) mend(ctx context.Context, b *binding, c *call, v *verdict
 	case code == codeUnsupportedVersion && c.mends < maxMends: // it lists our version all the same: another instance answered
 		c.mends++
 		return true, nil
-	case v.delivery == DeliveryUnknown && (repeatable(c.method) || c.settings.idempotent) && c.reissues < maxReissues && ctx.Err() == nil && brokenReply(v.err):
-		c.reissues++
-		if e.core.pause(ctx, fullJitter(100*time.Millisecond, c.reissues, time.Second)) {
-			return true, nil
-		}
 	default:
 		return false, nil
 	}
@@ -145,11 +139,4 @@ func (e *statelessEra) mend(ctx context.Context, b *binding, c *call, v *verdict
 		return false, nil
 	}
 	return false, fail(e.core.interruption(ctx), v.delivery) // who gave up meanwhile has met no other failure
-}
-
-// brokenReply: the server took the request, and its reply came to an end before
-// the answer. There is no way to take it up again.
-func brokenReply(err error) bool {
-	bad, ok := errors.AsType[*ProtocolError](err)
-	return ok && bad.ended || is[*NetworkError](err) && !is[*timeoutError](err)
 }

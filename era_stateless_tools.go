@@ -12,6 +12,9 @@ import (
 // tools, "x-mcp-header").
 func (s *Session) admitTool(t *Tool) error {
 	s.noteTaskSupport(t)
+	if s.core.config.retry.TrustAnnotations {
+		s.core.harmless.note(t)
+	}
 	if !s.latest().era.traits().headerParams {
 		return nil
 	}

@@ -44,8 +44,10 @@ func (c *core) settle(ctx context.Context, b *binding, call *call, v *verdict) {
 	}
 }
 
-// noteAnswer tells the circuit that this generation works.
+// noteAnswer tells the circuit that this generation works, and the retry
+// budget that the server does.
 func (c *core) noteAnswer(b *binding) {
+	c.budget.earn()
 	if c.answered.Load() < b.generation {
 		c.answered.Store(b.generation)
 	}
@@ -73,6 +75,7 @@ func (c *core) exchange(parent context.Context, b *binding, call *call) (jsontex
 		return nil, c.broken(parent, ctx, b, call, err)
 	case r.refusal != nil:
 		v := b.era.judge(b, call, r.refusal)
+		c.config.retry.doubt(&v)
 		return nil, &v
 	case call.notification:
 		return nil, nil

@@ -73,7 +73,7 @@ type Trace struct {
 	SessionRestored func(SessionEvent) // a new session took the place of the old one
 	ReopenFailed    func(SessionEvent) // no new session could be opened for now; Err says why
 	SessionClosed   func(SessionEvent) // Close or Detach
-	CallRetried     func(CallEvent)    // a refused call is sent again
+	CallRetried     func(CallEvent)    // a call is sent again, by Client.Retry or on a new session
 }
 
 // SessionEvent tells of a session. Session ids are credentials, so they are
@@ -93,8 +93,8 @@ type CallEvent struct {
 	Method, Target string
 	CallID         string // equals CallError.CallID
 	Attempt        int    // which attempt comes next, from 2
-	Generation     uint64 // the session that refused the last attempt
-	Err            error  // that refusal
+	Generation     uint64 // the session of the last attempt
+	Err            error  // why that one failed; a *SessionError: its session was lost
 }
 
 // tracer calls the hooks that are set.
@@ -130,9 +130,9 @@ func (t tracer) sessionClosed(b *binding) {
 	}
 }
 
-func (t tracer) callRetried(c *call, refusal error) {
+func (t tracer) callRetried(c *call, failure error) {
 	if t.hooks.CallRetried != nil {
-		t.hooks.CallRetried(CallEvent{Method: c.method, Target: c.target, CallID: c.callID(), Attempt: c.attempts + 1, Generation: c.generation, Err: refusal})
+		t.hooks.CallRetried(CallEvent{Method: c.method, Target: c.target, CallID: c.callID(), Attempt: c.attempts + 1, Generation: c.generation, Err: failure})
 	}
 }
 

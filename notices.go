@@ -55,6 +55,7 @@ func (c *core) changed(b *binding, kind EventKind, uri string) {
 	switch kind {
 	case EventToolsChanged:
 		c.config.cache.drop(at, "tools/list")
+		c.harmless.forget()
 	case EventPromptsChanged:
 		c.config.cache.drop(at, "prompts/list")
 	case EventResourcesChanged:

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -25,8 +26,9 @@ type callSettings struct {
 	minLevel   LogLevel
 	idle       time.Duration
 	idempotent bool
-	takesInput bool // input can be given: declared for this call alone
-	deferInput bool // but not by the handlers
+	oneTimeKey string // the idempotency key
+	takesInput bool   // input can be given: declared for this call alone
+	deferInput bool   // but not by the handlers
 	asTask     bool
 	taskTTL    time.Duration
 	header     http.Header
@@ -95,10 +97,25 @@ func WithDeferredInput() CallOption {
 	return func(s *callSettings) { s.takesInput, s.deferInput = true, true }
 }
 
-// WithIdempotent says that the server may execute the call twice without harm.
-// Servers without sessions have no other way to repeat a reply that broke.
+// WithIdempotent says that the server may execute the call twice without harm:
+// it is then repeated, by [Client.Retry], even where nobody knows whether it was executed.
 func WithIdempotent() CallOption {
 	return func(s *callSettings) { s.idempotent = true }
+}
+
+// WithIdempotencyKey sends key in the member "idempotencyKey" of _meta, the same
+// with every attempt, for a server that executes calls with the same key once.
+// So the call may be repeated: WithIdempotent is implied. "" makes a random key
+// (a UUID), fresh for the call; give a key of your own to repeat a call later. The protocol has no such key: only use
+// it with a server that is known to heed it. What follows a round of input is
+// another request, and has the key with "/1", "/2" and so on behind it.
+func WithIdempotencyKey(key string) CallOption {
+	return func(s *callSettings) {
+		s.idempotent, s.oneTimeKey = true, key
+		if key == "" {
+			s.oneTimeKey = uuid.NewString()
+		}
+	}
 }
 
 // WithMeta sets a member of the params' _meta object. value is encoded by
@@ -145,14 +162,18 @@ func (c *call) prepare() error {
 
 // seal completes the params with _meta, after the interceptors had their say.
 func (c *call) seal() error {
-	meta := c.settings.meta
+	meta := maps.Clone(c.settings.meta)
+	if meta == nil && (c.settings.progress != nil || c.settings.oneTimeKey != "") {
+		meta = make(map[string]any, 2)
+	}
 	if c.settings.progress != nil {
-		c.settings.token = uuid.NewString()
-		meta = maps.Clone(meta)
-		if meta == nil {
-			meta = make(map[string]any, 1)
+		if c.settings.token == "" {
+			c.settings.token = uuid.NewString()
 		}
 		meta["progressToken"] = c.settings.token
+	}
+	if c.settings.oneTimeKey != "" {
+		meta["idempotencyKey"] = c.keyOfRound()
 	}
 	if len(meta) == 0 {
 		c.raw = c.plain
@@ -164,6 +185,15 @@ func (c *call) seal() error {
 	}
 	c.raw, err = withMeta(c.plain, encoded)
 	return err
+}
+
+// keyOfRound is the idempotency key of the request to be sent. A server that
+// knows the key of the first round would answer the next with the first one's answer.
+func (c *call) keyOfRound() string {
+	if c.rounds == 0 {
+		return c.settings.oneTimeKey
+	}
+	return c.settings.oneTimeKey + "/" + strconv.Itoa(c.rounds)
 }
 
 // withMeta puts a _meta member into params. The usual params have none, so the

@@ -79,6 +79,43 @@ func deliveryOfStatus(status int, header http.Header) Delivery {
 	}
 }
 
+// passes reports whether a failure that proves that nothing was done is likely
+// to be over soon: no connection, or a server with too much to do. Every other
+// refusal will be the same next time.
+func passes(err error) bool {
+	if refused, ok := errors.AsType[*HTTPError](err); ok {
+		return refused.StatusCode == http.StatusTooManyRequests || refused.StatusCode == http.StatusServiceUnavailable
+	}
+	return is[*NetworkError](err) && !badCertificate(err)
+}
+
+// mayPass reports whether a failure that proves nothing may be over soon: the
+// connection or the reply broke, the reply made no sense, or a server or a
+// gateway stumbled. An answer over a limit would be as large again.
+func mayPass(err error) bool {
+	if failed, ok := errors.AsType[*HTTPError](err); ok {
+		switch status := failed.StatusCode; status {
+		case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+			return true
+		default:
+			return status >= 520 && status <= 530 // of CDNs, about the server behind them
+		}
+	}
+	return is[*ProtocolError](err) || is[*NetworkError](err) && !badCertificate(err)
+}
+
+// neverConnected: no server noticed anything of the attempt.
+func neverConnected(v *verdict) bool {
+	return v.delivery == DeliveryNotSent && is[*NetworkError](v.err)
+}
+
+// brokenReply: the server took the request, and its reply came to an end before
+// the answer.
+func brokenReply(err error) bool {
+	bad, ok := errors.AsType[*ProtocolError](err)
+	return ok && bad.ended || is[*NetworkError](err) && !is[*timeoutError](err)
+}
+
 // transientStatus lists the answers that may be different a moment later.
 func transientStatus(status int) bool {
 	switch status {
@@ -160,13 +197,14 @@ func fullJitter(base time.Duration, n int, limit time.Duration) time.Duration {
 func between(low, high time.Duration) time.Duration { return low + rand.N(high-low+1) }
 
 // repeatable lists the methods that a server may execute twice without harm
-// (by the protocol's own definition). net/http may re-send these when an idle
+// (by the protocol's own definition). They are repeated when nobody knows
+// whether they were executed, and net/http may re-send them when an idle
 // connection turns out to be dead.
 func repeatable(method string) bool {
 	switch method {
 	case "ping", "tools/list", "resources/list", "resources/templates/list", "prompts/list",
-		"resources/read", "prompts/get", "completion/complete", "logging/setLevel",
-		"tasks/get", "tasks/list", "tasks/result":
+		"resources/read", "resources/subscribe", "resources/unsubscribe", "prompts/get", "completion/complete",
+		"logging/setLevel", "tasks/get", "tasks/list", "tasks/result":
 		return true
 	default:
 		return false

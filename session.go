@@ -82,8 +82,10 @@ type core struct {
 	toolHeaders toolHeaders              // what the tools of the server want mirrored into headers
 	taskless    taskless                 // tools that cannot be tasks
 	logLevel    atomic.Pointer[LogLevel] // as last set; nil: never
-	answered    atomic.Uint64            // the newest generation that answered a call
-	current     atomic.Pointer[binding]  // the hot path's copy of last; nil unless ready
+	budget      retryBudget
+	harmless    harmlessTools
+	answered    atomic.Uint64           // the newest generation that answered a call
+	current     atomic.Pointer[binding] // the hot path's copy of last; nil unless ready
 
 	mu            sync.Mutex
 	state         state
@@ -104,6 +106,7 @@ func newCore(ctx context.Context, config *config) *core {
 	c.transport = newTransport(c.config)
 	c.places = semaphore.NewWeighted(int64(c.config.limits.ConcurrentCalls))
 	c.outbox = &outbox{core: c}
+	c.budget.fill(c.config.retry.Budget)
 	c.lifetime, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	return c
 }

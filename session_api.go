@@ -113,19 +113,21 @@ func (s *Session) Notify(ctx context.Context, method string, params any, opts ..
 
 // Stats are counts since the session was opened.
 type Stats struct {
-	Generation   uint64 // of the current session; 1 is the first
-	Calls        int64  // logical calls begun
-	Resends      int64  // refused calls that were sent again
-	Losses       int64  // sessions that the server lost
-	Initializes  int64  // handshakes that the server answered, the first one included
-	StrayAnswers int64  // answers to no request that was waiting, ignored
-	CacheHits    int64  // calls answered from the cache of the Client, and not sent
-	SkippedItems int64  // list items that could not be decoded
-	Dropped      int64  // messages let go: to the server, or over HTTP+SSE to a busy call, because a queue was full; and events of that transport's stream that could not be read
+	Generation        uint64 // of the current session; 1 is the first
+	Calls             int64  // logical calls begun
+	Resends           int64  // calls sent again on a new session, the old one being lost
+	Retries           int64  // repeats by Client.Retry
+	RetriesOverBudget int64  // repeats not made, for want of RetryPolicy.Budget
+	Losses            int64  // sessions that the server lost
+	Initializes       int64  // handshakes that the server answered, the first one included
+	StrayAnswers      int64  // answers to no request that was waiting, ignored
+	CacheHits         int64  // calls answered from the cache of the Client, and not sent
+	SkippedItems      int64  // list items that could not be decoded
+	Dropped           int64  // messages let go: to the server, or over HTTP+SSE to a busy call, because a queue was full; and events of that transport's stream that could not be read
 }
 
 type counters struct {
-	calls, resends, losses, initializes, strays, skipped, dropped, cacheHits atomic.Int64
+	calls, resends, retries, overBudget, losses, initializes, strays, skipped, dropped, cacheHits atomic.Int64
 }
 
 // Stats returns the counts so far.
@@ -133,7 +135,7 @@ func (s *Session) Stats() Stats {
 	n := &s.core.counters
 	return Stats{
 		Generation: s.latest().generation,
-		Calls:      n.calls.Load(), Resends: n.resends.Load(), Losses: n.losses.Load(), Initializes: n.initializes.Load(),
+		Calls:      n.calls.Load(), Resends: n.resends.Load(), Retries: n.retries.Load(), RetriesOverBudget: n.overBudget.Load(), Losses: n.losses.Load(), Initializes: n.initializes.Load(),
 		CacheHits: n.cacheHits.Load(), StrayAnswers: n.strays.Load(), SkippedItems: n.skipped.Load(), Dropped: n.dropped.Load(),
 	}
 }
