@@ -63,7 +63,7 @@ func TestAuthorizerClockGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := mcptest.New(t, mcptest.InMemory())
 		authorizer := &keyed{token: "t"}
-		session := sessionOf(t, server, &mcpclient.Client{Authorizer: authorizer, HandshakeTimeout: 10 * time.Second, InsecureHosts: []string{"mcptest.invalid"}})
+		session := sessionOf(t, server, &mcpclient.Client{Authorizer: authorizer, Retry: tryOnce, HandshakeTimeout: 10 * time.Second, InsecureHosts: []string{"mcptest.invalid"}})
 		authorizer.before = func(context.Context, *http.Request) error { <-time.After(time.Hour); return nil }
 		server.Next(mcptest.Hang().On("tools/list"))
 		began := time.Now()

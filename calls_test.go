@@ -533,7 +533,7 @@ func TestCallsToolCaller(t *testing.T) {
 // TestCallsCollectKeepsWhatCame: an error does not take away the items before it.
 func TestCallsCollectKeepsWhatCame(t *testing.T) {
 	server := mcptest.New(t, mcptest.PageSize(1))
-	session := sessionOf(t, server, new(mcpclient.Client))
+	session := sessionOf(t, server, &mcpclient.Client{Retry: tryOnce})
 	server.Next(mcptest.Slow(0).On("tools/list"), mcptest.Status(500, nil, "out of order").On("tools/list"))
 	tools, err := mcpclient.Collect(session.Tools(t.Context()))
 	var refused *mcpclient.HTTPError

@@ -225,7 +225,7 @@ func promiseEvidence(t *testing.T) {
 	require.Equal(t, mcpclient.DeliveryNotSent, evidence(t, err).Delivery)
 
 	server := mcptest.New(t)
-	session := promised(t, server, &mcpclient.Client{Reinitialize: mcpclient.ReinitializeOnly})
+	session := promised(t, server, &mcpclient.Client{Reinitialize: mcpclient.ReinitializeOnly, Retry: tryOnce})
 	for _, c := range []struct {
 		fault    mcptest.Fault
 		want     mcpclient.Delivery

@@ -105,7 +105,7 @@ func TestSSEPostFails(t *testing.T) {
 		"result void": {mcptest.Rewrite(func([]byte) []byte { return []byte(`{"id":4}`) }), mcpclient.DeliveryUnknown, new(*mcpclient.ProtocolError)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stage := sseStage(t, nil)
+			stage := sseStage(t, &mcpclient.Client{Retry: tryOnce})
 			entered, release := heldTool(stage.server)
 			held := make(chan error, 1)
 			stage.server.Next(c.fault.When(func(r mcptest.Request) bool { return r.Target == "echo" }))

@@ -343,7 +343,7 @@ func TestStatelessBrokenReplies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				session, server := statelesslyInMemory(t, &mcpclient.Client{NoCache: true}, mcptest.Streams())
+				session, server := statelesslyInMemory(t, &mcpclient.Client{NoCache: true, Retry: mcpclient.RetryPolicy{Budget: 1000}}, mcptest.Streams())
 				oneOfEach(server)
 				calls := map[string]func(...mcpclient.CallOption) error{
 					"resources/read": func(o ...mcpclient.CallOption) error {

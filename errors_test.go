@@ -77,7 +77,7 @@ func TestErrorTexts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := mcptest.New(t, mcptest.InMemory())
-			session := connected(t, server, &mcpclient.Client{Reinitialize: mcpclient.ReinitializeNever})
+			session := connected(t, server, &mcpclient.Client{Reinitialize: mcpclient.ReinitializeNever, Retry: tryOnce})
 			addWeather(server)
 			require.Equal(t, prefix+tt.text, failingCall(t, server, session, tt.fault).Error())
 		})

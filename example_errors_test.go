@@ -19,7 +19,8 @@ func ExampleRetryAfter() {
 	defer server.Close()
 
 	ctx := context.Background()
-	session, err := mcpclient.Connect(ctx, server.URL())
+	client := mcpclient.Client{Retry: mcpclient.RetryPolicy{Attempts: 1}} // by default the client itself tries three times
+	session, err := client.Connect(ctx, server.URL())
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -166,7 +166,7 @@ func hitOneOfFifty(t *testing.T, hit oneFault, options []mcptest.Option) {
 		}
 	})
 	session := connected(t, server, &mcpclient.Client{
-		MaxMessageSize: 256 << 10, Limits: mcpclient.Limits{Notifications: 1000, Pages: 50},
+		MaxMessageSize: 256 << 10, Limits: mcpclient.Limits{Notifications: 1000, Pages: 50}, Retry: tryOnce,
 	})
 
 	group, ctx := errgroup.WithContext(t.Context())

@@ -590,7 +590,7 @@ func TestLossIsNotWhatTheNetworkSays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, policy := range lossPolicies {
-				stage := newLossStage(t, &mcpclient.Client{Reinitialize: policy})
+				stage := newLossStage(t, &mcpclient.Client{Reinitialize: policy, Retry: tryOnce})
 				id := stage.session.ID()
 				stage.server.Next(fault.On("tools/call"))
 				err := stage.echo(t.Context())

@@ -221,7 +221,7 @@ func (c refusalCase) testAlive(t *testing.T) {
 		if !c.sessionSent {
 			opts = []mcptest.Option{mcptest.WithoutSessions()}
 		}
-		stage := newLossStage(t, &mcpclient.Client{Reinitialize: policy}, opts...)
+		stage := newLossStage(t, &mcpclient.Client{Reinitialize: policy, Retry: tryOnce}, opts...)
 		id := stage.session.ID()
 		stage.server.Next(c.replay(stage.server).On(c.rpcMethod))
 		c.requireOwnAnswer(t, callFor(t.Context(), stage.session, c.rpcMethod))

@@ -465,7 +465,7 @@ func TestRestoreLogLevel(t *testing.T) {
 	require.Equal(t, "logging/setLevel", requests[len(requests)-2].Method, "before any other call")
 
 	stage.server.ForgetSessions()
-	stage.server.Next(mcptest.Status(500, nil, "oops").On("logging/setLevel"))
+	stage.server.Next(mcptest.Status(501, nil, "oops").On("logging/setLevel"))
 	require.NoError(t, stage.echo(t.Context()))
 	require.Empty(t, level(stage))
 

@@ -486,7 +486,7 @@ func TestResumeIsPartOfTheCall(t *testing.T) {
 func TestResumeListIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := newImpostorInMemory(t)
-		session := server.connect(t, &mcpclient.Client{HandshakeTimeout: 10 * time.Second})
+		session := server.connect(t, &mcpclient.Client{HandshakeTimeout: 10 * time.Second, Retry: tryOnce})
 		var gets atomic.Int64
 		server.answers(func(w http.ResponseWriter, r *http.Request, m *wireMessage) bool {
 			if m.Method != "tools/list" && r.Method != http.MethodGet {

@@ -258,7 +258,7 @@ func TestEvidenceOfStatuses(t *testing.T) {
 		rows = append(rows, row{status, "", proof{unknown, false, 0}})
 	}
 	server := mcptest.New(t, mcptest.InMemory())
-	session := connected(t, server, new(mcpclient.Client))
+	session := connected(t, server, &mcpclient.Client{Retry: tryOnce})
 	for _, r := range rows {
 		t.Run(strconv.Itoa(r.status)+" "+r.retryAfter, func(t *testing.T) {
 			header := http.Header{}
@@ -273,7 +273,7 @@ func TestEvidenceOfStatuses(t *testing.T) {
 				require.Equal(t, r.status, asCause[*mcpclient.HTTPError](t, failed).StatusCode)
 			}
 			requireProof(t, r.want, failed)
-			require.Equal(t, 1, failed.Attempts, "whoever wants a repetition has to ask for it")
+			require.Equal(t, 1, failed.Attempts)
 		})
 	}
 	_, err := session.CallTool(t.Context(), "echo", nil)
@@ -463,7 +463,7 @@ func TestJudgingOrder(t *testing.T) {
 	judged := func(t *testing.T, fault mcptest.Fault, options ...mcptest.Option) *mcpclient.CallError {
 		t.Helper()
 		server := mcptest.New(t, append(options, mcptest.InMemory())...)
-		session := connected(t, server, &mcpclient.Client{Reinitialize: mcpclient.ReinitializeNever})
+		session := connected(t, server, &mcpclient.Client{Reinitialize: mcpclient.ReinitializeNever, Retry: tryOnce})
 		return failingCall(t, server, session, fault)
 	}
 	rpc := func(status int, id, code string) mcptest.Fault {
