@@ -34,7 +34,8 @@ type call struct {
 	id         int64          // of the present attempt
 	attempts   int
 	generation uint64         // of the last attempt; for a list page first that of the session that gave the cursor
-	refusal    *SessionError  // of the last attempt, and no other was accepted
+	refusal    *SessionError  // of the last attempt in a lost session
+	losses     int            // how often its session was lost
 	answered   bool           // the interceptors have been given the result
 	told       *CallError     // the interceptors have been given this
 	strays     int            // answers to other requests on this call's reply
@@ -237,16 +238,19 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 	if c.settings.progress != nil {
 		defer s.core.progress.add(c)()
 	}
+	var lost *SessionError // the session that the last attempt was made in
 	for {
 		b, err := s.turn(ctx, c)
 		if err != nil {
 			return nil, fail(err, c.notSent())
 		}
-		if c.refusal != nil {
+		if lost != nil {
 			s.core.counters.resends.Add(1)
-			s.core.trace.callRetried(c, c.refusal)
+			s.core.trace.callRetried(c, lost)
+			lost = nil
 		}
 		result, v := s.core.attempt(ctx, b, c)
+		c.unsure = c.unsure || v != nil && v.session != VerdictLost && v.delivery == DeliveryUnknown
 		if v == nil || v.session != VerdictLost {
 			more, err := b.era.again(ctx, b, c, outcome{result, v})
 			switch {
@@ -265,12 +269,13 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 			s.remember(c, token, result)
 			return result, nil
 		}
-		c.refusal = v.lost
+		lost, c.refusal = v.lost, v.lost
+		c.losses++
 		if err := s.refused(b, c, v); err != nil {
 			return nil, fail(err, v.refused())
 		}
 		// A busy server may forget again before this call gets its turn.
-		if n := c.attempts - freeResends; n > 0 {
+		if n := c.losses - freeResends; n > 0 {
 			if !s.core.pause(ctx, fullJitter(10*time.Millisecond, n-1, time.Second)) {
 				return nil, fail(s.core.interruption(ctx), DeliveryRefused)
 			}

@@ -23,10 +23,17 @@ import (
 // net/http/httptrace proves nothing by silence. Only a dial or certificate
 // error, which name the phase themselves, count as not sent.
 //
+// Refused by HTTP/2: the server reset the stream with REFUSED_STREAM, or went
+// away naming a last stream before ours (RFC 9113 sections 6.8 and 8.7). Proven
+// refused, if net/http sent the request once: where it may send it again, the
+// error is that of the last time.
+//
 // Everything else, first of all EOF and "connection reset": a request that was
 // executed and then cut looks the same as one that was never read. Unknown.
 func deliveryOfFailure(err error, progress *sendProgress) Delivery {
 	switch {
+	case progress.sentOnce && refusedByHTTP2(withoutURL(err).Error()):
+		return DeliveryRefused
 	case progress.wroteHeaders.Load():
 		return DeliveryUnknown
 	case progress.askedForConn.Load():
@@ -36,6 +43,19 @@ func deliveryOfFailure(err error, progress *sendProgress) Delivery {
 	default:
 		return DeliveryUnknown
 	}
+}
+
+// refusedByHTTP2 recognises what net/http says of a request that it would send
+// again, had it a body to send; its types are not exported. The whole beginning
+// is compared: the end of such a text may be the server's own words.
+func refusedByHTTP2(text string) bool {
+	if strings.HasPrefix(text, "http2: Transport received GOAWAY from server ErrCode:") { // streams after the last alone get this
+		return true
+	}
+	inner, ok := strings.CutPrefix(text, "http2: Transport: cannot retry err [")
+	inner, _, closed := strings.Cut(inner, "] after Request.Body was written")
+	return ok && closed && (inner == "http2: Transport received Server's graceful shutdown GOAWAY" ||
+		strings.HasPrefix(inner, "stream error: stream ID ") && strings.HasSuffix(inner, "; REFUSED_STREAM; received from peer"))
 }
 
 // failedBeforeHTTP recognises errors of the phases that precede the request.

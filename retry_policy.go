@@ -123,7 +123,7 @@ func (b *retryBudget) earn() {
 // whether there is to be one.
 func (s *Session) repeat(ctx context.Context, b *binding, c *call, v *verdict) (bool, error) {
 	policy := s.core.config.retry
-	if c.repeats+1 >= policy.Attempts || !s.mayRepeat(b, c, v) || ctx.Err() != nil || s.core.lifetime.Err() != nil {
+	if c.repeats+1 >= policy.Attempts || !s.mayRepeat(b, c, v) || s.core.interrupted(ctx) {
 		return false, nil
 	}
 	wait, ok := policy.wait(v.err, c.repeats)
@@ -138,6 +138,9 @@ func (s *Session) repeat(ctx context.Context, b *binding, c *call, v *verdict) (
 	if !s.core.pause(ctx, wait) {
 		return false, fail(s.core.interruption(ctx), v.delivery)
 	}
+	if !s.mayRunBeyond(b) { // lost during the wait
+		return false, nil
+	}
 	s.core.counters.retries.Add(1)
 	s.core.trace.callRetried(c, v.err)
 	return true, nil
@@ -145,8 +148,8 @@ func (s *Session) repeat(ctx context.Context, b *binding, c *call, v *verdict) (
 
 // mayRepeat reports whether repeating c can do no harm, and may help.
 func (s *Session) mayRepeat(b *binding, c *call, v *verdict) bool {
-	if s.view == nil && s.core.current.Load() != b && !s.repeats(b) {
-		return false // it would run in another session than the one that it was made for
+	if !s.mayRunBeyond(b) {
+		return false
 	}
 	switch v.delivery {
 	case DeliveryNotSent, DeliveryRefused:
@@ -156,6 +159,12 @@ func (s *Session) mayRepeat(b *binding, c *call, v *verdict) bool {
 	default:
 		return false
 	}
+}
+
+// mayRunBeyond reports whether a call that was made for b may run now: on b
+// itself, or, if the policy does not mind, in the session that has taken its place.
+func (s *Session) mayRunBeyond(b *binding) bool {
+	return s.view != nil || s.core.current.Load() == b || s.repeats(b)
 }
 
 // idempotent reports whether the server may execute c twice.

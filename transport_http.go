@@ -23,9 +23,11 @@ const maxRedirects = 3
 // All fields are immutable; a transport is safe for concurrent use.
 type transport struct {
 	do       func(*http.Request) (*http.Response, error)
-	own      *http.Transport // nil if the user brought an http.Client
-	timeout  time.Duration   // http.Client.Timeout of the user's client, moved to the call
-	maxReply int64           // Client.MaxMessageSize
+	own      *pool         // nil if the user brought an http.Client
+	timeout  time.Duration // http.Client.Timeout of the user's client, moved to the call
+	maxReply int64         // Client.MaxMessageSize
+
+	cleartextHTTP2 bool // http URLs, too, may be spoken to in HTTP/2
 
 	maxHeader    int64  // bytes of a response header; net/http enforces it
 	headerOption string // what sets maxHeader
@@ -37,7 +39,7 @@ type transport struct {
 // close gives the idle connections back. Only the session's own transport is closed.
 func (t *transport) close() {
 	if t.own != nil {
-		t.own.CloseIdleConnections()
+		t.own.closeIdle()
 	}
 }
 
@@ -86,6 +88,7 @@ func (r *httpReply) succeeded() bool { return r.status >= 200 && r.status < 300 
 
 // sendProgress records what net/http/httptrace saw of one request.
 type sendProgress struct {
+	sentOnce     bool // net/http does not send the request again on its own account
 	askedForConn atomic.Bool
 	wroteHeaders atomic.Bool
 }
@@ -168,6 +171,8 @@ func (t *transport) exchange(ctx context.Context, r *httpRequest) (*httpReply, e
 		cancel(nil)
 		return nil, fail(withoutURL(err), DeliveryNotSent)
 	}
+	t.limitResends(request, r)
+	progress.sentOnce = r.body != nil && request.GetBody == nil
 	if r.auth != nil {
 		if err := r.auth.authorize(ctx, request); err != nil {
 			cancel(nil)
@@ -245,8 +250,8 @@ func (e *timeoutError) Temporary() bool { return true }
 func (t *transport) dropStaleConns(r *httpRequest) {
 	now := time.Now().UnixNano()
 	last := t.lastUse.Swap(now)
-	if t.own != nil && !r.repeatable && last != 0 && time.Duration(now-last) >= idleConnTimeout {
-		t.own.CloseIdleConnections()
+	if t.own != nil && !r.repeatable && last != 0 && time.Duration(now-last) >= t.own.idleTimeout() {
+		t.own.closeIdle()
 	}
 }
 
@@ -310,13 +315,8 @@ func newHTTPRequest(ctx context.Context, r *httpRequest) (*http.Request, error) 
 	} else {
 		request.Header = r.header.Clone() // an Authorizer may add to its values, which other requests share
 	}
-	switch {
-	case r.repeatable && request.Header[idempotencyHeader] == nil:
+	if r.repeatable && request.Header[idempotencyHeader] == nil {
 		request.Header[idempotencyHeader] = nil
-	case !r.repeatable && r.url.Scheme == "https":
-		// HTTP/2 re-sends after some stream errors that prove nothing, unless
-		// it cannot rewind the body.
-		request.GetBody = nil
 	}
 	if r.jar != nil {
 		for _, cookie := range r.jar.Cookies(r.url) {
@@ -325,3 +325,26 @@ func newHTTPRequest(ctx context.Context, r *httpRequest) (*http.Request, error) 
 	}
 	return request, nil
 }
+
+// limitResends bounds how often net/http itself sends a request again where it
+// may speak HTTP/2. Up to Go 1.26 it does so even after a stream error that
+// proves nothing, unless it cannot rewind the body; and a server that refuses
+// every stream would get each harmless request eight times.
+func (t *transport) limitResends(request *http.Request, r *httpRequest) {
+	switch rewind := request.GetBody; {
+	case rewind == nil || r.url.Scheme == "http" && !t.cleartextHTTP2:
+	case !r.repeatable:
+		request.GetBody = nil
+	default:
+		resent := false
+		request.GetBody = func() (io.ReadCloser, error) {
+			if resent {
+				return nil, errResent
+			}
+			resent = true
+			return rewind()
+		}
+	}
+}
+
+var errResent = errors.New("the server, or what is before it, refused the request twice on the level of connections")
