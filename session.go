@@ -290,7 +290,9 @@ func (c *core) leave(b *binding) {
 func (c *core) nextID() int64 { return c.ids.Add(1) }
 
 // interrupted reports whether nobody waits any more for what ctx is of.
-func (c *core) interrupted(ctx context.Context) bool { return ctx.Err() != nil || c.lifetime.Err() != nil }
+func (c *core) interrupted(ctx context.Context) bool {
+	return ctx.Err() != nil || c.lifetime.Err() != nil
+}
 
 // interruption is why a wait under ctx ended early.
 func (c *core) interruption(ctx context.Context) error {
