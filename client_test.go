@@ -48,6 +48,7 @@ func TestPromises(t *testing.T) {
 		{"A question finds its answer", promiseQuestions},
 		{"News gets through", promiseNews},
 		{"A token is found, shared and renewed", promiseToken},
+		{"What passes by itself is tried again", promiseRetry},
 	}
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)

@@ -46,8 +46,13 @@
 //
 // [CallError.Delivery] says what is known about the server's part: not sent,
 // refused, answered, or unknown. [SafeToRetry] is true for the first two, and
-// [RetryAfter] if besides a repeat makes sense. The client itself repeats a
-// tool call only after a lost session.
+// [RetryAfter] if besides a repeat makes sense.
+//
+// [Client.Retry] repeats calls whose failure passes by itself: any call that
+// the server provably did not act on, and calls that may be executed twice, of
+// which nobody knows. Those are the methods that the protocol makes harmless, and
+// whatever is marked by [WithIdempotent] or [WithIdempotencyKey]. No other tool
+// call is ever repeated with its outcome unknown.
 //
 // A tool that fails has answered: see [ToolResult.IsError], [ToolResult.Err]
 // and [ToolError].
