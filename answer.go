@@ -114,6 +114,7 @@ func (a *answer) httpError() *HTTPError {
 		foreign:    a.foreign,
 		hint:       a.hint(),
 		opening:    a.opening,
+		resumed:    a.resumed,
 	}
 }
 

@@ -202,6 +202,7 @@ type HTTPError struct {
 	foreign bool   // rpc answers another request
 	hint    string // what to try
 	opening bool   // of the first request of a handshake
+	resumed bool   // of the GET that was to take up a broken reply
 }
 
 func (e *HTTPError) Error() string {

@@ -111,9 +111,14 @@ func passes(err error) bool {
 
 // mayPass reports whether a failure that proves nothing may be over soon: the
 // connection or the reply broke, the reply made no sense, or a server or a
-// gateway stumbled. An answer over a limit would be as large again.
+// gateway stumbled. An answer over a limit would be as large again. A refusal
+// to take up a reply is about the rest of that reply: whatever it says, the
+// request itself has not been refused.
 func mayPass(err error) bool {
 	if failed, ok := errors.AsType[*HTTPError](err); ok {
+		if failed.resumed {
+			return true
+		}
 		switch status := failed.StatusCode; status {
 		case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 			return true
