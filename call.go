@@ -43,7 +43,9 @@ type call struct {
 	rounds     int            // how often the server asked for input
 	mends      int            // how often the era has repeated it for headers or versions
 	repeats    int            // by the RetryPolicy
-	unsure     bool           // after one of the attempts nobody knew whether it was executed
+	failure    error          // of the last attempt, which is to be repeated for it
+	reached    bool           // an attempt before the present one was sent
+	unsure     bool           // after one of those nobody knew whether it was executed
 	callUUID   string
 	clock      *idleClock // nil: no idle timeout
 }
@@ -146,11 +148,23 @@ func (c *call) failed(err error) error {
 // evidence is what is known about the delivery. What an interceptor makes of
 // an error does not change it.
 func (c *call) evidence(err error) Delivery {
-	delivery := c.evidenceOfLast(err)
-	if c.unsure && delivery != DeliveryAnswered {
+	switch delivery := c.evidenceOfLast(err); {
+	case delivery == DeliveryAnswered:
+		return DeliveryAnswered
+	case c.unsure:
 		return DeliveryUnknown // what came later does not undo it
+	case c.reached && delivery == DeliveryNotSent:
+		return DeliveryRefused // of the last attempt alone it would be true
+	default:
+		return delivery
 	}
-	return delivery
+}
+
+// givenUp takes note of an attempt that another one follows, and of what it proves.
+func (c *call) givenUp(d Delivery) {
+	c.reached = c.reached || c.refusal != nil || d != DeliveryNotSent
+	c.unsure = c.unsure || d == DeliveryUnknown
+	c.refusal = nil
 }
 
 func (c *call) evidenceOfLast(err error) Delivery {
@@ -248,6 +262,11 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 			s.core.counters.resends.Add(1)
 			s.core.trace.callRetried(c, lost)
 			lost = nil
+		}
+		if c.failure != nil {
+			s.core.counters.retries.Add(1)
+			s.core.trace.callRetried(c, c.failure)
+			c.failure = nil
 		}
 		result, v := s.core.attempt(ctx, b, c)
 		c.unsure = c.unsure || v != nil && v.session != VerdictLost && v.delivery == DeliveryUnknown
