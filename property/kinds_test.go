@@ -188,9 +188,9 @@ func refusalKinds() []kind {
 }
 
 // lossWays are the ways to refuse a session that leave no doubt.
-func lossWays() []mcptest.Way {
+var lossWays = sync.OnceValue(func() []mcptest.Way {
 	return slices.DeleteFunc(mcptest.Ways(), func(way mcptest.Way) bool { return way.Row() == "S11" || way.Row() == "S3" || way.Status() < 400 })
-}
+})
 
 // typed reports whether err has a cause that a caller can branch on.
 func typed(err error) bool {

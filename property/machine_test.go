@@ -141,6 +141,7 @@ func (w *world) unreachable() {
 	w.troubled = true
 	w.run([]*call{w.draw(1)}, nil)
 	w.dialsToFail.Store(0)
+	w.settle(time.Minute) // until then calls may fail at once, rather than ask too often
 }
 
 func (w *world) reinitialize() {
