@@ -74,6 +74,8 @@ func (w *world) kind() kind {
 // run makes the calls at once, while meanwhile does something else to the world.
 func (w *world) run(calls []*call, meanwhile func()) {
 	w.disturbed, w.early = false, w.session.Stats().RetriesOverBudget
+	w.gated()
+	lostBefore := len(w.lost)
 	for _, c := range calls {
 		for _, k := range c.plan {
 			w.srv.Next(k.fault.When(func(r mcptest.Request) bool {
@@ -90,9 +92,9 @@ func (w *world) run(calls []*call, meanwhile func()) {
 		meanwhile()
 	}
 	all.Wait()
-	requests := w.srv.Requests()
-	for _, c := range calls {
-		w.judge(c, requests)
+	w.judge(calls)
+	if slices.ContainsFunc(calls, func(c *call) bool { return c.err == nil }) {
+		w.lostBefore = lostBefore // whichever of the losses of this step came after the answer
 	}
 	w.troubled = false
 }

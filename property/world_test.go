@@ -46,16 +46,17 @@ type world struct {
 	retry     mcpclient.RetryPolicy
 
 	// What happened.
-	named     int   // nonces given
-	begun     int64 // calls
-	forced    int   // Reinitialize on a session that was ready
-	burned    int   // handshakes that the server made and the client did not get
-	resends   int64 // requests that followed a lost session
-	repeats   int64 // requests that followed any other failure, but for those of net/http
-	replayed  int64 // requests that may be net/http's own
-	vague     int64 // requests that followed a session lost in two ways
-	seen      int   // requests that have been looked at
-	uncertain bool  // a cut or the end of a context has kept requests from the ledger
+	named      int   // nonces given
+	begun      int64 // calls
+	forced     int   // Reinitialize on a session that was ready
+	burned     int   // handshakes that the server made and the client did not get
+	resends    int64 // requests that followed a lost session
+	repeats    int64 // requests that followed any other failure, but for those of net/http
+	replayed   int64 // requests that may be net/http's own
+	vague      int64 // requests that followed a session lost in two ways
+	seen       int   // requests that have been looked at
+	lostBefore int   // sessions, before the last step with a successful call
+	uncertain  bool  // a cut or the end of a context has kept requests from the ledger
 
 	// Of the present step.
 	disturbed bool  // the server cut connections while calls were in flight
@@ -195,6 +196,20 @@ func (w *world) isDead(id string) bool {
 // repeatsLost: a call that was refused for its session is sent again on the next one.
 func (w *world) repeatsLost() bool {
 	return w.policy == mcpclient.ReinitializeAndRepeat || w.era == stateless
+}
+
+// circuitMayOpen: so many losses without an answered call between them make
+// the client wait before it opens another session.
+func (w *world) circuitMayOpen() bool { return len(w.lost)-w.lostBefore >= 5 }
+
+// gated notes that calls fail at once for the time being, which they may only
+// where the circuit is open.
+func (w *world) gated() {
+	failed, ok := errors.AsType[*mcpclient.SessionError](w.session.Err())
+	if ok && time.Now().Before(failed.RetryAt) {
+		require.True(w.rt, w.troubled || w.circuitMayOpen(), "no new session is opened, and no reason for it: %v", failed)
+		w.troubled = true
+	}
 }
 
 // invariants are what must hold after every step, once everything has come to rest.
