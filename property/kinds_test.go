@@ -38,6 +38,7 @@ type kind struct {
 	asks     time.Duration // Retry-After
 	replayed bool          // the connection ended without a byte of an answer, and net/http may itself have sent the request again
 	vague    bool          // the client may have seen the loss of its session in another way
+	ends     bool          // the call ends with its context, which is to be short
 	eras     []era         // where it does what it says; nil: everywhere
 	cause    func(error) bool
 }
@@ -185,6 +186,24 @@ func refusalKinds() []kind {
 		kinds = append(kinds, hit(mcptest.Refuse(way), kind{proves: lost, cause: is[*mcpclient.SessionError], eras: []era{sessions, httpSSE}}))
 	}
 	return kinds
+}
+
+// limitKinds are answers over a limit of the client.
+func limitKinds() []kind {
+	over := kind{proves: useless, cause: is[*mcpclient.LimitError]}
+	return []kind{
+		hit(mcptest.EndlessBody(), over), hit(mcptest.EndlessLine(), over), hit(mcptest.EndlessEvent(), over),
+		hit(mcptest.EndlessNotifications(), over), hit(mcptest.GzipBomb(), over), hit(mcptest.DepthBomb(20_000), over),
+	}
+}
+
+// timeKinds last until the caller gives up.
+func timeKinds() []kind {
+	return []kind{
+		hit(mcptest.Hang(), kind{proves: useless, ends: true}),
+		hit(mcptest.Slow(time.Minute), kind{proves: perhaps, serves: true, ends: true}),
+		hit(mcptest.Late(time.Minute), kind{proves: perhaps, serves: true, ends: true}),
+	}
 }
 
 // lossWays are the ways to refuse a session that leave no doubt.
