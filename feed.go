@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -25,33 +26,74 @@ var errNoFeed = errors.New("this era's notices come by another way")
 
 const (
 	firstFeedWait = 500 * time.Millisecond
-	maxFeedWait   = 30 * time.Second
+	maxFeedWait   = 10 * time.Second
 	// feedPatience is how long others wait for the stream to open.
 	feedPatience = time.Second
 	// settledAfter is how long a connection lasts that was worth opening: one
 	// without a message may be a polling server's, but not one that ends at once.
 	settledAfter = time.Second
+	// healthyAfter is how long a stream has to do well before its failures are forgotten.
+	healthyAfter = 30 * time.Second
 	// suspectAfter: the refused stream of a fresh session only means that there is none.
 	suspectAfter = 10 * time.Second
 	// verifiedFor: a server that withdraws its stream is not asked every time whether it still knows the session.
 	verifiedFor = 5 * time.Minute
 )
 
-// wait is the time to the next connection: as the server asked for, or backoff.
-func (p *streamPlace) wait(failures int, err error) time.Duration {
-	wait := p.retry
-	if wait == 0 || failures > 0 {
-		wait = max(wait, fullJitter(firstFeedWait, failures, maxFeedWait))
+// pace spaces the connections of a stream, over all bindings. When a server
+// goes down, thousands of clients lose theirs in the same moment: they must not
+// come back together, nor begin to hurry anew because it was up for a moment.
+type pace struct {
+	mu       sync.Mutex
+	failures int       // in a row, until the stream has been healthy for healthyAfter
+	failed   bool      // the last connection was one of them
+	since    time.Time // when the first connection after the last failure was opened; zero: none was
+}
+
+func (p *pace) opened() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.since.IsZero() {
+		p.since = time.Now()
 	}
+}
+
+// ended counts a connection that is over. One that ended well was worth opening.
+func (p *pace) ended(well bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.since.IsZero() && time.Since(p.since) >= healthyAfter {
+		p.failures = 0
+	}
+	if p.failed = !well; p.failed {
+		p.failures++
+		p.since = time.Time{}
+	}
+}
+
+// wait is the time to the next connection: as the server asked for by retry, or
+// by the Retry-After in err, or backoff. After a failure it is both: it may have
+// asked all its clients for the same.
+func (p *pace) wait(retry time.Duration, err error) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	wait := retry
 	if asked, ok := retryAfterOf(err); ok {
 		wait = max(wait, min(asked, maxRetryAfter))
+	}
+	switch {
+	case p.failed:
+		wait += fullJitter(firstFeedWait, p.failures-1, maxFeedWait)
+	case wait == 0:
+		wait = fullJitter(firstFeedWait, 0, maxFeedWait)
 	}
 	return wait
 }
 
 // keep has the stream open until ctx ends, however often it breaks.
 func (k *keeper) keep(ctx context.Context, f *feed) {
-	for failures := 0; ; failures++ {
+	pace := &k.core.feedPace
+	for {
 		began := time.Now()
 		heard, refusal, err := k.connect(ctx, f)
 		if refusal != nil {
@@ -69,11 +111,9 @@ func (k *keeper) keep(ctx context.Context, f *feed) {
 		if refusal != nil {
 			f.gate.open() // there is an answer, such as it is
 		}
-		if heard || time.Since(began) >= settledAfter {
-			failures = 0
-		}
+		pace.ended(err == nil && (heard || time.Since(began) >= settledAfter))
 		k.core.config.logger.Debug("mcpclient: the standalone stream is to be opened again", "err", err)
-		if !k.core.pause(ctx, f.place.wait(failures, err)) {
+		if !k.core.pause(ctx, pace.wait(f.place.retry, err)) {
 			return
 		}
 	}
@@ -113,6 +153,7 @@ func (k *keeper) connected(f *feed, resumed bool) {
 	k.worked = true
 	k.mu.Unlock()
 	k.core.hadFeed.Store(true)
+	k.core.feedPace.opened()
 	f.cleared = time.Time{}
 	if f.gate.open() && !resumed { // else nobody relies on the stream yet
 		k.core.listens.each(func(l *listener) { l.missed(k.binding) })

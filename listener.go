@@ -18,6 +18,7 @@ type listener struct {
 	life   context.Context // of what works for it: ends with leave, or with the session
 	end    context.CancelFunc
 	wake   chan struct{} // there is something to take
+	pace   pace          // of its own stream, where it has one
 
 	mu      sync.Mutex
 	begun   bool // the server has been asked; what it says before is of no interest

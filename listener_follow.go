@@ -49,11 +49,17 @@ func isFinal(err error) bool {
 	return ok && lost.final
 }
 
-// waitToReopen is the time to the next try: when calls may try again, but not all at once.
+// waitToReopen is the time to the next try: when calls may try again, else
+// backoff. That moment is another in each session, unless the server named it.
 func waitToReopen(err error, failures int) time.Duration {
-	wait := fullJitter(firstFeedWait, failures, maxFeedWait)
-	if lost, ok := errors.AsType[*SessionError](err); ok && !lost.RetryAt.IsZero() {
-		wait += max(0, time.Until(lost.RetryAt))
+	jitter := fullJitter(firstFeedWait, failures, maxFeedWait)
+	lost, ok := errors.AsType[*SessionError](err)
+	if !ok || lost.RetryAt.IsZero() {
+		return jitter
+	}
+	wait := max(0, time.Until(lost.RetryAt))
+	if _, asked := retryAfterOf(err); asked {
+		wait += jitter
 	}
 	return wait
 }

@@ -15,7 +15,7 @@ import (
 // each time all is asked for anew.
 func (l *listener) subscribe(ctx context.Context, b *binding, again *bool) error {
 	worked := false
-	for failures := 0; ; failures++ {
+	for {
 		began := time.Now()
 		s := &ownStream{listener: l, binding: b, again: again, worked: worked}
 		err := s.read(ctx)
@@ -25,11 +25,10 @@ func (l *listener) subscribe(ctx context.Context, b *binding, again *bool) error
 			return nil
 		case err != nil && !s.comesAgain(err):
 			return err
-		case s.heard, time.Since(began) >= settledAfter:
-			failures = 0
 		}
+		l.pace.ended(err == nil && (s.heard || time.Since(began) >= settledAfter))
 		l.core.config.logger.Debug("mcpclient: a subscription is to be opened again", "err", err)
-		if !l.core.pause(ctx, new(streamPlace).wait(failures, err)) {
+		if !l.core.pause(ctx, l.pace.wait(0, err)) {
 			return nil
 		}
 	}
@@ -93,6 +92,7 @@ func (s *ownStream) take(m *jsonrpc.Message, asked Filter) error {
 	switch {
 	case isAck && !s.acked:
 		s.acked, s.worked, s.name = true, true, name
+		s.listener.pace.opened()
 		if accepted.isEmpty() {
 			return fail(errNothingOffered, DeliveryAnswered)
 		}

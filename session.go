@@ -76,6 +76,7 @@ type core struct {
 	progress    progressTable
 	listens     listens
 	hadFeed     atomic.Bool // the server has opened the stream of what belongs to no call
+	feedPace    pace        // of that stream
 	counters    counters
 	requests    serverRequests
 	pages       pages
