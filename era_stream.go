@@ -157,7 +157,7 @@ func (s *stream) ended(err error) error {
 // outcome: the server has accepted the request long ago.
 func (s *stream) resume() error {
 	var last error
-	for s.fruitless < maxFruitlessResumes {
+	for s.fruitless < s.patience(last) {
 		if err := s.pause(last); err != nil {
 			return err
 		}
@@ -188,10 +188,30 @@ func (s *stream) resume() error {
 	if last == nil && s.malformed != nil {
 		last = unreadable("an event of the reply", s.malformed) // perhaps the answer
 	}
+	if last == nil && s.call.strays > 0 {
+		last = s.call.unanswered()
+	}
 	if last == nil {
-		last = &ProtocolError{Reason: fmt.Sprintf("the stream was taken up %d times and brought nothing new", maxFruitlessResumes)}
+		last = &ProtocolError{Reason: fmt.Sprintf("the stream was taken up %d times and brought nothing new", s.fruitless)}
 	}
 	return fail(unwrapFailure(last), DeliveryUnknown)
+}
+
+// patience is how often the stream is taken up again and brings nothing new. A
+// server that has said what was perhaps the answer, though nobody can read it or
+// under another id, has hardly more to say; and a call that may be executed
+// twice is better sent again. Not so while the server cannot be reached at all.
+func (s *stream) patience(unreachable error) int {
+	switch {
+	case unreachable != nil:
+		return maxFruitlessResumes
+	case s.malformed != nil, s.call.strays > 0:
+		return 1
+	case repeatable(s.call.method), s.call.settings.idempotent:
+		return 2
+	default:
+		return maxFruitlessResumes
+	}
 }
 
 // pause waits as the server asked by retry or Retry-After, else with backoff.

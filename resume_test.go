@@ -273,8 +273,8 @@ func TestResumeGivesUp(t *testing.T) {
 	}{
 		{"empty streams", stream(""), 5, everyWait, new(*mcpclient.ProtocolError), "taken up 5 times and brought nothing new"},
 		{"the same id again", stream(primed), 5, everyWait, new(*mcpclient.ProtocolError), "taken up 5 times and brought nothing new"},
-		{"events without an id", stream(event(stranger)), 5, everyWait, new(*mcpclient.ProtocolError), "taken up 5 times and brought nothing new"},
-		{"a malformed answer", stream(event(`{"jsonrpc":`)), 5, everyWait, new(*mcpclient.ProtocolError), "an event of the reply is not a JSON-RPC message"},
+		{"the answer to another request", stream(event(stranger)), 1, 2 * time.Second, new(*mcpclient.ProtocolError), "carries an answer to another request"},
+		{"a malformed answer", stream(event(`{"jsonrpc":`)), 1, 2 * time.Second, new(*mcpclient.ProtocolError), "an event of the reply is not a JSON-RPC message"},
 		// The first one goes over a connection that was idle, and net/http repeats a GET that meets a dead one.
 		{"cut before the header", func(int, http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 1 + 5, everyWait, new(*mcpclient.NetworkError), "EOF"},
 		{"busy", status(503), 5, everyWait, new(*mcpclient.HTTPError), "HTTP 503"},
