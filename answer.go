@@ -174,7 +174,7 @@ func wrongContentType(r *httpReply, secret string) error {
 }
 
 // unreadable is the error of a text that should have been a JSON-RPC message.
-func unreadable(what string, err error) error {
+func unreadable(what string, err error, secret string) error {
 	switch {
 	case errors.Is(err, jsonrpc.ErrTooDeep):
 		return &LimitError{What: "the nesting of " + what, Limit: jsonrpc.MaxDepth}
@@ -183,6 +183,6 @@ func unreadable(what string, err error) error {
 	case errors.Is(err, jsonrpc.ErrTooManyNames):
 		return &LimitError{What: "the number of names in the open objects of " + what, Limit: jsonrpc.MaxNames}
 	default:
-		return &ProtocolError{Reason: what + " is not a JSON-RPC message", Err: err}
+		return &ProtocolError{Reason: what + " is not a JSON-RPC message", Err: redactError(err, secret)}
 	}
 }

@@ -74,7 +74,7 @@ func (r *httpReply) readJSON(secret string) ([]jsonrpc.Message, error) {
 	}
 	messages, err := jsonrpc.Decode(text)
 	if err != nil {
-		return nil, fail(unreadable("the reply", err), DeliveryUnknown)
+		return nil, fail(unreadable("the reply", err, secret), DeliveryUnknown)
 	}
 	return messages, nil
 }

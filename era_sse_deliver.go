@@ -160,7 +160,7 @@ func cloneMessage(m *jsonrpc.Message) *jsonrpc.Message {
 // misread passes over an event that cannot be read. If that much can be read
 // that it answers a request, the call fails: no other answer will come.
 func (s *sharedStream) misread(data []byte, err error) {
-	err = unreadable("an event of the stream", err)
+	err = unreadable("an event of the stream", err, s.opening.id)
 	s.core.dropped("what cannot be read", err)
 	if id, ok := answeredIn(data); ok {
 		s.answer(id, arrival{err: fail(err, DeliveryUnknown)})

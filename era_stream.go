@@ -100,7 +100,7 @@ func (s *stream) decode(event *sseEvent, err error) ([]jsonrpc.Message, error) {
 		if err == nil {
 			return messages, nil
 		}
-		if bad := unreadable("an event of the reply", err); is[*LimitError](bad) {
+		if bad := unreadable("an event of the reply", err, s.binding.id); is[*LimitError](bad) {
 			return nil, bad
 		}
 		s.malformed = err
@@ -147,7 +147,7 @@ func (s *stream) ended(err error) error {
 	case err != io.EOF:
 		return err
 	case s.malformed != nil:
-		return fail(unreadable("an event of the reply", s.malformed), DeliveryUnknown)
+		return fail(unreadable("an event of the reply", s.malformed, s.binding.id), DeliveryUnknown)
 	default:
 		return fail(s.call.unanswered(), DeliveryUnknown)
 	}
@@ -186,7 +186,7 @@ func (s *stream) resume() error {
 		last = a.httpError()
 	}
 	if last == nil && s.malformed != nil {
-		last = unreadable("an event of the reply", s.malformed) // perhaps the answer
+		last = unreadable("an event of the reply", s.malformed, s.binding.id) // perhaps the answer
 	}
 	if last == nil && s.call.strays > 0 {
 		last = s.call.unanswered()

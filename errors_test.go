@@ -213,7 +213,7 @@ func TestServerTextIsBounded(t *testing.T) {
 		"RPC message":  {answeredWith(200, "application/json", `{"id":null,"error":{"code":1,"message":"`+long+`"}}`), `"` + long[:256] + `"…`},
 		"content type": {mcptest.SetHeader("Content-Type", long+"/y"), `"` + long[:256] + `"…`},
 		"encoding":     {mcptest.SetHeader("Content-Encoding", long), `"` + long[:256] + `"…`},
-		"a name":       {mcptest.Rewrite(resultInstead(`{"content":[],"isError":{"` + long + `":1,"` + long + `":2}}`)), `duplicate name "` + long[:64] + `"`},
+		"a name":       {mcptest.Rewrite(resultInstead(`{"content":[],"isError":{"` + long + `":1,"` + long + `":2}}`)), fmt.Sprintf("duplicate name of %d bytes", len(long))},
 		"location":     {mcptest.Redirect(302, "https://a.example/"+long), `"https://a.example/` + long[:238] + `"…`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -301,6 +301,9 @@ func TestNoErrorShowsTheSessionID(t *testing.T) {
 		"JSON-RPC in a stream":  answeredWith(200, "text/event-stream", "data: "+rpc(plainJSON)+"\n\n"),
 		"JSON-RPC on 404":       answeredWith(404, "application/json", rpc(plainJSON)),
 		"JSON-RPC, large data":  answeredWith(200, "application/json", `{"id":null,"error":{"code":1,"message":"m","data":["`+strings.Repeat("x", 70<<10)+`","`+plainJSON+`"]}}`),
+		"a name given twice":    answeredWith(200, "application/json", `{"id":3,"`+plainJSON+`":1,"`+plainJSON+`":2}`),
+		"a name in a stream":    answeredWith(200, "text/event-stream", `data: {"id":3,"`+inJSON+`":1,"`+inJSON+`":2}`+"\n\n"),
+		"within a long name":    answeredWith(200, "application/json", strings.ReplaceAll(`{"id":3,"N":1,"N":2}`, "N", strings.Repeat("x", 60)+plainJSON)),
 		"another content type":  answeredWith(200, "text/plain", "Session "+id64+" is odd"),
 		"where the text is cut": answeredWith(200, "text/plain", strings.Repeat("x", 60)+id64),
 		"the content type":      answeredWith(200, "x/"+id64, ""),

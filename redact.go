@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"html"
 	"net/http"
 	"net/url"
@@ -46,6 +47,23 @@ func mentions(text []byte, secret string) bool {
 }
 
 func redactText(text, secret string) string { return string(redact([]byte(text), secret)) }
+
+// redactError is redact for the error of a parser, which may repeat a name that it does not like.
+func redactError(err error, secret string) error {
+	if text := err.Error(); mentions([]byte(text), secret) {
+		return &redactedError{text: redactText(text, secret), cause: errors.Unwrap(err)}
+	}
+	return err
+}
+
+// redactedError leaves the error that has the whole text out of the tree.
+type redactedError struct {
+	text  string
+	cause error // of that error
+}
+
+func (e *redactedError) Error() string { return e.text }
+func (e *redactedError) Unwrap() error { return e.cause }
 
 // redactable is how many bytes one escaped form of secret takes at most.
 func redactable(secret string) int {

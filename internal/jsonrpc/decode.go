@@ -30,7 +30,7 @@ const (
 // raw members keep them), null for an absent member, a missing or wrong version, and unknown members; a name in other case is an
 // unknown member. What Decode makes of a broken error member is told at [Error].
 //
-// An error says what is wrong and at which byte of data, and quotes at most 64 bytes of it. It wraps [jsontext.ErrDuplicateName] or
+// An error says what is wrong and at which byte of data, and repeats a name of it if that has at most 64 bytes. It wraps [jsontext.ErrDuplicateName] or
 // [io.ErrUnexpectedEOF] where one of them is the cause.
 func Decode(data []byte) ([]Message, error) {
 	if tooManyNames(data) {

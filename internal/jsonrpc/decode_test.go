@@ -138,7 +138,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"duplicate nested name", `{"result":[{"a":{"k":1,"k":2}}]}`, `duplicate name "k"`, 23, jsontext.ErrDuplicateName},
 		{"duplicate name in an error", `{"error":{"code":1,"code":2}}`, `duplicate name "code"`, 19, jsontext.ErrDuplicateName},
 		{"long duplicate name", `{"` + strings.Repeat("é", 99) + `":1,"` + strings.Repeat("é", 99) + `":1}`,
-			`duplicate name "` + strings.Repeat("é", 32) + `" at`, 204, jsontext.ErrDuplicateName},
+			`duplicate name of 198 bytes at`, 204, jsontext.ErrDuplicateName},
 		{"method that is no string", `{"method":1}`, "method is not a string", 11, nil},
 		{"long method", `{"method":"` + strings.Repeat("m", 5000) + `"}`, "method of more than 4096 bytes", 5012, nil},
 		{"bad number", `{"id":01}`, "invalid character '1'", 7, nil},

@@ -17,7 +17,8 @@ var (
 	ErrTooManyNames    = errors.New("more than 100000 names in the open objects")
 )
 
-// maxQuotedSize bounds what an error text repeats of the data.
+// maxQuotedSize is how long a name may be that an error text repeats. A longer one is not even repeated in part: it may hold what our
+// caller takes out of texts, and would not find in two pieces.
 const maxQuotedSize = 64
 
 // decodeError is every error of Decode: what is wrong, and where.
@@ -51,12 +52,18 @@ func describe(err error, data []byte) error {
 	e := &decodeError{what: syntax.Err.Error(), offset: syntax.ByteOffset, cause: syntax.Err}
 	switch {
 	case errors.Is(syntax.Err, jsontext.ErrDuplicateName):
-		name := syntax.JSONPointer.LastToken()
-		e.what = "duplicate name " + strconv.Quote(string(cut([]byte(name), maxQuotedSize)))
+		e.what = duplicate(syntax.JSONPointer.LastToken())
 	case isTooDeep(syntax, data):
 		e.what, e.cause = ErrTooDeep.Error(), ErrTooDeep
 	}
 	return e
+}
+
+func duplicate(name string) string {
+	if len(name) > maxQuotedSize {
+		return fmt.Sprintf("duplicate name of %d bytes", len(name))
+	}
+	return "duplicate name " + strconv.Quote(name)
 }
 
 // isTooDeep recognises the library's depth error, for which it has no exported value: it stands at the bracket that would open the
