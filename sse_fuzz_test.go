@@ -24,21 +24,29 @@ func FuzzSSEReader(f *testing.F) {
 		// A stream of nothing but a part of a byte order mark may or may not count, so no limit is that small.
 		for _, limit := range []int64{sseMaxForTests, int64(maxEvent) + 3} {
 			want, wantID, wantErr := modelSSE(stream, limit)
-			for name, src := range map[string]io.Reader{
-				"whole":          strings.NewReader(stream),
-				"bytes":          iotest.OneByteReader(strings.NewReader(stream)),
-				"chunks":         sseChunks{strings.NewReader(stream), size},
-				"data with EOF":  iotest.DataErrReader(strings.NewReader(stream)),
-				"chunk and rest": io.MultiReader(strings.NewReader(stream[:min(size, len(stream))]), strings.NewReader(stream[min(size, len(stream)):])),
-			} {
+			compare := func(name string, src io.Reader) {
 				events, lastID, err := readSSE(src, limit)
 				require.Equal(t, wantErr, err, name)
 				require.Equal(t, showSSE(want), showSSE(events), name)
 				require.Equal(t, wantID, lastID, name)
 			}
+			compare("whole", strings.NewReader(stream))
+			compare("bytes", iotest.OneByteReader(strings.NewReader(stream)))
+			compare("chunks", sseChunks{strings.NewReader(stream), size})
+			compare("data with EOF", iotest.DataErrReader(strings.NewReader(stream)))
+			compare("chunk and rest", io.MultiReader(strings.NewReader(stream[:min(size, len(stream))]), strings.NewReader(stream[min(size, len(stream)):])))
+			if len(stream) > sseShort {
+				continue
+			}
+			for n := 2; n < len(stream); n++ {
+				compare("chunks of every size", sseChunks{strings.NewReader(stream), n})
+			}
 		}
 	})
 }
+
+// sseShort is up to how many bytes a stream is cut in every way there is: a longer one costs too much.
+const sseShort = 40
 
 var sseLineEnd = regexp.MustCompile("\r\n|\n|\r")
 

@@ -1,0 +1,78 @@
+package mcpclient_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzReply: whatever bytes answer a call, as JSON or as an event stream, whether they end, break off or stall, and whatever a stream
+// that is taken up brings, the call ends in time with a result or a typed error, and the next one works.
+func FuzzReply(f *testing.F) {
+	f.Add([]byte(`{"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"a"}]}}`), []byte(nil), uint8(replyAsJSON))
+	f.Add([]byte("data: {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"content\":[]}}\n\n"), []byte(nil), uint8(0))
+	f.Add([]byte("id: 1\nretry: 10\ndata:\n\n"), []byte("data: {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"resultType\":\"complete\"}}\n\n"), uint8(0))
+	f.Fuzz(func(t *testing.T, body, resumed []byte, how uint8) {
+		synctest.Test(t, func(t *testing.T) { answerOnce(t, body, resumed, how) })
+	})
+}
+
+// The bits of how a reply comes.
+const (
+	replyAsJSON = 1 << iota
+	replyStateless
+	replyStalls
+	replyBreaks
+)
+
+// errBreak ends a reply too early.
+var errBreak = errors.New("connection reset by peer")
+
+func answerOnce(t *testing.T, body, resumed []byte, how uint8) {
+	t.Helper()
+	const patience = time.Minute
+	server, contentType := &memoryServer{stateless: how&replyStateless != 0}, asStream
+	if how&replyAsJSON != 0 {
+		contentType = asJSON
+	}
+	var ending error
+	switch {
+	case how&replyStalls != 0:
+		ending = errStall
+	case how&replyBreaks != 0:
+		ending = errBreak
+	}
+	posted, got := false, false
+	server.instead = func(_ context.Context, m *wireMessage) *memoryReply {
+		switch {
+		case m.Method == "tools/call" && !posted:
+			posted = true
+			reply := answered(contentType, body)
+			reply.ending = ending
+			return reply
+		case m.HTTPMethod == http.MethodGet && !got:
+			got = true
+			reply := answered(asStream, resumed)
+			reply.ending = ending
+			return reply
+		}
+		return nil
+	}
+	session := server.connect(t)
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	result, err := session.CallTool(ctx, "echo", nil)
+	require.LessOrEqual(t, time.Since(began), patience)
+	if err != nil {
+		requireTyped(t, err)
+	} else {
+		require.NotNil(t, result)
+	}
+	requireWorks(t, session)
+}
