@@ -9,12 +9,11 @@ trap 'rm -f "$log"' EXIT
 
 # However deep they lie. Dot folders hold what interop installs; tools/ has no code of ours, only pins.
 modules() {
-  find . \( -name '.?*' -o -name node_modules -o -name testdata -o -path ./tools \) -prune -o -name go.mod -print | sort
+  find . \( -name '.?*' -o -name node_modules -o -name testdata -o -path ./tools \) -prune -o -name go.mod -exec dirname {} \; | sort
 }
 
 found=0 unchecked=()
-for file in $(modules); do
-  module=$(dirname "$file")
+for module in $(modules); do
   echo "--- $module"
   status=0
   # The first failure to reach the database stands for all: the other modules would wait for the same.
