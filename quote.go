@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // maxQuoted bounds what error texts repeat of the server's words.
@@ -18,12 +19,19 @@ func quote(s string) string {
 }
 
 // clip bounds the text of a foreign error: it may repeat what the server sent,
-// such as a name of a megabyte.
+// such as a name of a megabyte. Most is quoted by then, but not all, such as the
+// names of a certificate in an error of crypto/x509: no line is to be forged.
 func clip(text string) string {
-	if len(text) <= maxQuoted {
-		return text
+	more := ""
+	if len(text) > maxQuoted {
+		text, more = text[:maxQuoted], "…"
 	}
-	return strings.ToValidUTF8(text[:maxQuoted], "") + "…"
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(text, "")) + more
 }
 
 // excerpt is quote for names, which stay bare when they are plain.
