@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"slices"
 	"strings"
@@ -124,7 +123,7 @@ func (b *binding) introduced(info *ServerInfo) *binding {
 func (c *core) newBinding(e era, at *url.URL, generation uint64) *binding {
 	b := &binding{generation: generation, era: e, endpoint: at, header: c.config.baseHeader()}
 	if c.config.cookies {
-		b.jar, _ = cookiejar.New(nil) // New never fails
+		b.jar = newBoundedJar()
 	}
 	b.life, b.end = context.WithCancel(context.WithoutCancel(c.lifetime)) // no child of lifetime: most bindings of an outage are never used, nor ended
 	b.feed = newKeeper(c, b)
