@@ -30,37 +30,36 @@ func newConn(inner net.Conn, reads, writes *flow) *conn {
 
 // Read implements [io.Reader].
 func (c *conn) Read(p []byte) (int, error) {
-	if c.reads.over() {
-		return c.readAfter(p)
+	if end := c.reads.over(); end != Never {
+		return c.readAfter(end, p)
 	}
-	if len(p) == 0 {
-		return 0, nil
+	size, _ := c.reads.piece(len(p))
+	n, err := c.Conn.Read(p[:size])
+	if n == 0 {
+		return 0, c.told("read", err)
 	}
-	n, err := c.Conn.Read(p[:c.reads.piece(len(p))])
-	if n > 0 {
-		c.wait(c.reads.plan.Delay)
-		passing, struck := c.reads.take(n)
-		if struck {
-			c.strike(c.reads.plan.End)
-		}
-		if passing > 0 {
-			return passing, nil
-		}
-		if struck {
-			return c.readAfter(p)
+	_, delay := c.reads.piece(n)
+	c.wait(delay)
+	passing, end := c.reads.take(n)
+	if end != Never {
+		c.strike(end)
+		if passing == 0 {
+			return c.readAfter(end, p)
 		}
 	}
-	return n, c.told("read", err)
+	return passing, nil // an err comes again
 }
 
 // readAfter is Read after the flow's end.
-func (c *conn) readAfter(p []byte) (int, error) {
-	if end := c.reads.plan.End; end == BlackHole {
+func (c *conn) readAfter(end End, p []byte) (int, error) {
+	switch end {
+	case BlackHole:
 		return c.swallow(p)
-	} else if end.whole() {
+	case Close, Reset:
 		return 0, c.told("read", net.ErrClosed)
+	default:
+		return 0, io.EOF
 	}
-	return 0, io.EOF
 }
 
 // swallow reads what nobody is to see, the end of the flow included: the sender
@@ -84,24 +83,22 @@ func (c *conn) swallow(p []byte) (int, error) {
 // Write implements [io.Writer].
 func (c *conn) Write(p []byte) (int, error) {
 	for written := 0; ; {
-		if c.writes.over() {
+		if c.writes.over() != Never {
 			return c.writeAfter(written, len(p))
 		}
-		piece := p[written : written+c.writes.piece(len(p)-written)]
-		c.wait(c.writes.plan.Delay)
-		passing, struck := c.writes.take(len(piece))
-		n, err := 0, error(nil)
-		if passing > 0 || len(piece) == 0 {
-			n, err = c.Conn.Write(piece[:passing])
+		size, delay := c.writes.piece(len(p) - written)
+		c.wait(delay)
+		passing, end := c.writes.take(size)
+		if passing > 0 || size == 0 {
+			n, err := c.Conn.Write(p[written : written+passing])
+			written += n
+			if err != nil {
+				return written, c.told("write", err)
+			}
 		}
-		written += n
-		if struck {
-			c.strikeWrites()
-		}
-		switch {
-		case err != nil:
-			return written, c.told("write", err)
-		case !struck && written == len(p):
+		if end != Never {
+			c.strikeWrites(end)
+		} else if written == len(p) {
 			return written, nil
 		}
 	}
@@ -150,8 +147,7 @@ func (c *conn) strike(end End) {
 }
 
 // strikeWrites is strike for the end of what this side sends.
-func (c *conn) strikeWrites() {
-	end := c.writes.plan.End
+func (c *conn) strikeWrites(end End) {
 	if end == HalfClose && c.CloseWrite() != nil {
 		end = Close
 	}

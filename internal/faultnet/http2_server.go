@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -16,7 +17,8 @@ const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 // HTTP2Server speaks as much HTTP/2 as it takes to break it: it reads requests
 // (their bodies; header blocks are not decoded) and leaves to Handle what is
 // sent back, down to single frames. It grants all the room for uploads that is
-// used up, but respects no window of the client: answers stay below 16 KiB, one frame, and below 64 KiB in all that is open at once.
+// used up, but respects no window of the client: answers have to be small, below
+// 16 KiB each.
 type HTTP2Server struct {
 	// Handle is called for every complete request, by the goroutine that reads
 	// its connection: what it sends is on the wire before the next request of
@@ -25,7 +27,7 @@ type HTTP2Server struct {
 
 	mu     sync.Mutex
 	closed bool
-	conns  map[net.Conn]int // to their ordinals, from 0
+	conns  map[net.Conn]struct{}
 	opened int
 	served sync.WaitGroup
 }
@@ -56,10 +58,7 @@ func (s *HTTP2Server) Serve(l net.Listener) error {
 func (s *HTTP2Server) Close() {
 	s.mu.Lock()
 	s.closed = true
-	open := make([]net.Conn, 0, len(s.conns))
-	for conn := range s.conns {
-		open = append(open, conn)
-	}
+	open := slices.Collect(maps.Keys(s.conns))
 	s.mu.Unlock()
 	for _, conn := range open {
 		_ = conn.Close()
@@ -74,11 +73,11 @@ func (s *HTTP2Server) enter(conn net.Conn) (ordinal int, ok bool) {
 		return 0, false
 	}
 	if s.conns == nil {
-		s.conns = make(map[net.Conn]int)
+		s.conns = make(map[net.Conn]struct{})
 	}
 	ordinal = s.opened
 	s.opened++
-	s.conns[conn] = ordinal
+	s.conns[conn] = struct{}{}
 	return ordinal, true
 }
 

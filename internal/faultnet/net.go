@@ -71,17 +71,31 @@ func (n *Net) begin() course {
 	n.opened++
 	n.mu.Unlock()
 	plan := n.plans(ordinal)
-	c := course{plan: plan, up: &flow{plan: plan.Up}, down: &flow{plan: plan.Down}}
+	c := course{plan: plan, up: newFlow(plan.Up), down: newFlow(plan.Down)}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.laid[ordinal] = c
 	return c
 }
 
+// Change gives every connection that there is another plan, its After counted
+// from here. What has come to its end stays there; connections to come are
+// left to the [Plans].
+func (n *Net) Change(plan Plan) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for ordinal, c := range n.laid {
+		c.up.change(plan.Up)
+		c.down.change(plan.Down)
+		c.plan = plan
+		n.laid[ordinal] = c
+	}
+}
+
 // Record tells what was planned for a connection, and what has become of it.
 type Record struct {
-	Conn     int // ordinal
-	Plan     Plan
+	Conn     int  // ordinal
+	Plan     Plan // the last one
 	Up, Down Passage
 }
 

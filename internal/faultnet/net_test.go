@@ -274,6 +274,29 @@ func TestCloseEndsADelay(t *testing.T) {
 	})
 }
 
+// A plan may change under a live connection, which is how a fault meets the second request of a connection.
+func TestChange(t *testing.T) {
+	for name, wire := range wirings() {
+		t.Run(name, func(t *testing.T) {
+			faults := faultnet.New(faultnet.Always(faultnet.Plan{}))
+			client, server := wire(t, faults)
+			down, reading := make([]byte, 6), make(chan outcome, 1)
+			go func() { _, _ = server.Write([]byte("answer")) }()
+			_, err := io.ReadFull(client, down)
+			require.NoError(t, err)
+
+			go func() { reading <- <-drained(client) }() // may be reading already when the plan changes
+			faults.Change(faultnet.Plan{Down: faultnet.Flow{After: 2, End: faultnet.Close}})
+			go func() { _, _ = server.Write([]byte("another")) }()
+			require.Equal(t, outcome{"an", nil}, <-reading)
+			faults.Change(faultnet.Plan{})
+			_, err = client.Read(down)
+			require.ErrorIs(t, err, io.EOF, "what has ended does not begin again")
+			require.Equal(t, faultnet.Record{Down: faultnet.Passage{Passed: 8, Struck: true}}, faults.Log()[0])
+		})
+	}
+}
+
 func TestListenersAndDialersShareOneSequence(t *testing.T) {
 	faults := faultnet.New(faultnet.Script(
 		faultnet.Plan{}, faultnet.Plan{Up: faultnet.Flow{Slice: 5}}, faultnet.Plan{Down: faultnet.Flow{Delay: time.Second, End: faultnet.Reset, After: 7}}))

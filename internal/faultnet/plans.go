@@ -44,7 +44,7 @@ func Random(seed uint64, mix Mix) Plans {
 		if r.IntN(2) == 0 {
 			struck = &plan.Down
 		}
-		struck.End = HalfClose + End(r.IntN(int(BlackHole)))
+		struck.End = HalfClose + End(r.Int32N(int32(BlackHole)))
 		if mix.After > 0 {
 			struck.After = r.Int64N(mix.After)
 		}
