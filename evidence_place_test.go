@@ -26,6 +26,7 @@ type place struct {
 	usual  *http.Transport               // with faults in its connections
 	faults *faultnet.Net                 // over them
 	coming atomic.Pointer[faultnet.Plan] // of the next connection; nil: peace
+	stream atomic.Pointer[streamFault]   // of the next call, where frames are at hand; nil: peace
 }
 
 func newPlace(t *testing.T, protocol string, e evidenceRow) *place {

@@ -283,10 +283,12 @@ func kindsOfCall() []kindOfCall {
 	}
 }
 
+func bothProtocols() []string { return []string{"HTTP/1.1", "HTTP/2"} }
+
 // eachCase runs check for each row, protocol and kind of call, each in a place of its own.
-func eachCase(t *testing.T, table []evidenceRow, open func(*testing.T, string, evidenceRow) *place, check func(t *testing.T, p *place, e evidenceRow, call kindOfCall)) {
+func eachCase(t *testing.T, protocols []string, table []evidenceRow, open func(*testing.T, string, evidenceRow) *place, check func(t *testing.T, p *place, e evidenceRow, call kindOfCall)) {
 	t.Helper()
-	for _, protocol := range []string{"HTTP/1.1", "HTTP/2"} {
+	for _, protocol := range protocols {
 		for _, e := range table {
 			if e.over != "" && e.over != protocol {
 				continue
@@ -330,7 +332,7 @@ func (e *evidenceRow) requireFailure(t *testing.T, err error) {
 
 // What a failure proves, with nothing repeated.
 func TestEvidence(t *testing.T) {
-	eachCase(t, evidenceTable(), newPlace, requireEvidence)
+	eachCase(t, bothProtocols(), evidenceTable(), newPlace, requireEvidence)
 }
 
 func requireEvidence(t *testing.T, p *place, e evidenceRow, call kindOfCall) {
@@ -352,7 +354,7 @@ func requireEvidence(t *testing.T, p *place, e evidenceRow, call kindOfCall) {
 
 // What Client.Retry makes of it. No call is executed twice whose caller has not allowed it.
 func TestRepeatsFollowTheEvidence(t *testing.T) {
-	eachCase(t, evidenceTable(), newPlace, requireRepeat)
+	eachCase(t, bothProtocols(), evidenceTable(), newPlace, requireRepeat)
 }
 
 func requireRepeat(t *testing.T, p *place, e evidenceRow, call kindOfCall) {
@@ -386,7 +388,7 @@ func TestALostSessionIsNoRepeat(t *testing.T) {
 	for i := range lost {
 		lost[i].client = nil
 	}
-	eachCase(t, lost, newPlace, func(t *testing.T, p *place, e evidenceRow, call kindOfCall) {
+	eachCase(t, bothProtocols(), lost, newPlace, func(t *testing.T, p *place, e evidenceRow, call kindOfCall) {
 		t.Helper()
 		session := p.connect(t, nil, mcpclient.RetryPolicy{Attempts: 1})
 		require.NoError(t, e.fault(t, p, session, call))
