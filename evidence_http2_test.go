@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,6 +173,72 @@ func TestRepeatsFollowTheEvidenceOfHTTP2(t *testing.T) {
 		require.Zero(t, session.Stats().Retries)
 		p.requireExecuted(t, call, e.executed)
 	})
+}
+
+// A user's transport that speaks HTTP/2 without TLS must not send a call again either: until Go 1.27 net/http does so after a
+// protocol error, if it can.
+func TestACleartextTransportSendsACallOnce(t *testing.T) {
+	p := newFramed(t, "cleartext", evidenceRow{})
+	for name, transport := range map[string]http.RoundTripper{"of net/http": p.usual, "foreign": p.route} {
+		t.Run(name, func(t *testing.T) {
+			before := p.Executed()
+			client := &mcpclient.Client{HTTPClient: &http.Client{Transport: transport}}
+			session, err := client.Connect(t.Context(), p.url)
+			require.NoError(t, err)
+			defer func() { require.NoError(t, session.Close()) }()
+			broken(func(s *faultnet.Stream, execute func()) {
+				execute()
+				s.Reset(faultnet.ProtocolError)
+			})(t, p)
+			_, err = session.CallTool(t.Context(), "echo", map[string]string{"text": "question"})
+			require.Equal(t, mcpclient.DeliveryUnknown, asCallError(t, err).Delivery)
+			require.Equal(t, before+1, p.Executed())
+		})
+	}
+}
+
+// A server that refuses every stream gets each call as often as Client.Retry allows; what net/http adds is one more
+// for each attempt at a call that may be executed twice.
+func TestAServerThatRefusesEveryStream(t *testing.T) {
+	for call, most := range map[string]int{"ping": 2 * 3, "tools-call": 3, "tools-call, idempotent": 2 * 3} {
+		t.Run(call, func(t *testing.T) {
+			p := newFramed(t, "TLS", evidenceRow{})
+			session := p.connect(t, nil, mcpclient.RetryPolicy{Base: 1, Cap: 1})
+			sent := 0
+			var refuse streamFault
+			refuse = func(s *faultnet.Stream, _ func()) {
+				sent++
+				p.stream.Store(&refuse)
+				s.Reset(faultnet.RefusedStream)
+			}
+			broken(refuse)(t, p)
+			kind := kindsOfCall()[slices.IndexFunc(kindsOfCall(), func(k kindOfCall) bool { return k.name == call })]
+			failed := asCallError(t, kind.make(t.Context(), session, "question"))
+			asCause[*mcpclient.NetworkError](t, failed)
+			require.Equal(t, 3, failed.Attempts)
+			if !kind.harmless {
+				require.Equal(t, mcpclient.DeliveryRefused, failed.Delivery)
+				require.Equal(t, most, sent)
+			}
+			require.LessOrEqual(t, sent, most)
+			require.Zero(t, p.Executed())
+		})
+	}
+}
+
+// Once nobody knows, no later proof makes the call unsent.
+func TestEvidenceDoesNotImprove(t *testing.T) {
+	p := newFramed(t, "TLS", evidenceRow{})
+	session := p.connect(t, nil, mcpclient.RetryPolicy{Attempts: 2, Base: 1, Cap: 1})
+	broken(func(s *faultnet.Stream, execute func()) {
+		broken(func(s *faultnet.Stream, _ func()) { s.Reset(faultnet.RefusedStream) })(t, p)
+		execute()
+		s.Reset(faultnet.InternalError)
+	})(t, p)
+	_, err := session.CallTool(t.Context(), "echo", map[string]string{"text": "question"}, mcpclient.WithIdempotent())
+	require.ErrorContains(t, err, "REFUSED_STREAM")
+	require.Equal(t, mcpclient.DeliveryUnknown, asCallError(t, err).Delivery)
+	require.Equal(t, 1, p.Executed())
 }
 
 // A server that shuts down in good order answers what it has taken on.
