@@ -53,7 +53,7 @@ type evidenceRow struct {
 
 // evidenceTable has the rows that do not depend on the frames of HTTP/2; those are in evidenceOfHTTP2.
 func evidenceTable() []evidenceRow {
-	return slices.Concat(beforeTheRequest(), onTheWire(), lostSessions(), refusedByStatus(), failedByStatus(), answered(), uselessReplies())
+	return slices.Concat(beforeTheRequest(), onTheWire(), lostSessions(), refusedByStatus(), failedByStatus(), answeredRows(), uselessReplies())
 }
 
 // Rows 1 and 2.
@@ -202,7 +202,7 @@ func failedByStatus() []evidenceRow {
 }
 
 // Row 16.
-func answered() []evidenceRow {
+func answeredRows() []evidenceRow {
 	var rows []evidenceRow
 	for _, code := range []int64{-32700, -32600, -32601, -32602, -32603, -32000, 1} {
 		for _, status := range []int{200, 400, 500} {

@@ -67,7 +67,7 @@ func importsAllowed(f *goFile) (paths []string, ok bool) {
 		paths = []string{json, json + "/jsontext"}
 	case folder == "auth":
 		paths = []string{"golang.org/x/oauth2"}
-	case folder == "auth/authtest":
+	case folder == "auth/authtest", folder == "internal/faultnet", folder == "internal/mutants":
 		paths = []string{}
 	case path.Dir(folder) == "examples":
 		paths = []string{root, mcptest, root + "/auth", root + "/auth/authtest", xsync + "errgroup"}
@@ -75,7 +75,7 @@ func importsAllowed(f *goFile) (paths []string, ok bool) {
 		return nil, false
 	}
 	if f.isTest() {
-		paths = append(paths, path.Join(root, f.folder()), root, mcptest, root+"/auth", root+"/auth/authtest", json, json+"/jsontext",
+		paths = append(paths, path.Join(root, f.folder()), root, mcptest, root+"/internal/faultnet", root+"/auth", root+"/auth/authtest", json, json+"/jsontext",
 			xsync+"errgroup", "golang.org/x/oauth2", "github.com/stretchr/testify/require", "go.uber.org/goleak")
 	}
 	return paths, true
