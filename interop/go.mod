@@ -5,6 +5,8 @@ go 1.26.0
 replace github.com/holdfast-mcp/mcpclient => ../
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
+	github.com/Shopify/toxiproxy/v2 v2.5.0
 	github.com/google/jsonschema-go v0.4.3
 	github.com/holdfast-mcp/mcpclient v0.0.0-00010101000000-000000000000
 	github.com/mark3labs/mcp-go v1.2.1
@@ -19,6 +21,9 @@ require (
 require (
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/google/uuid v1.6.0 // indirect
+	github.com/mattn/go-colorable v0.1.13 // indirect
+	github.com/mattn/go-isatty v0.0.16 // indirect
+	github.com/rs/zerolog v1.28.0 // indirect
 	github.com/segmentio/asm v1.1.3 // indirect
 	github.com/segmentio/encoding v0.5.4 // indirect
 	github.com/spf13/cast v1.7.1 // indirect
