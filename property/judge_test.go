@@ -121,7 +121,9 @@ func (w *world) seenAs(c *call, step kind, r mcptest.Request) kind {
 	if step.proves == lost {
 		// The end of the stream may have been first, and have told less.
 		step.vague = w.era == httpSSE && w.isDead(r.Session)
-		w.lost[r.Session] = true
+		if r.Session != "" { // or the server has been replaced, which is known
+			w.lost[r.Session] = true
+		}
 	}
 	return step
 }

@@ -53,6 +53,7 @@ func live(rt *rapid.T) {
 		"credentials expire": func(*rapid.T) { w.expire() },
 		"no new session":     func(*rapid.T) { w.grounded() },
 		"no connection":      func(*rapid.T) { w.unreachable() },
+		"redeploy":           func(*rapid.T) { w.redeploy() },
 		"reinitialize":       func(*rapid.T) { w.reinitialize() },
 		"time passes": func(rt *rapid.T) {
 			w.settle(rapid.SampledFrom([]time.Duration{time.Second, time.Minute, time.Hour}).Draw(rt, "time"))
@@ -142,6 +143,30 @@ func (w *world) unreachable() {
 	w.run([]*call{w.draw(1)}, nil)
 	w.dialsToFail.Store(0)
 	w.settle(time.Minute) // until then calls may fail at once, rather than ask too often
+}
+
+// redeploy replaces the server by one of the other era, under the same URL. No
+// call fails for it.
+func (w *world) redeploy() {
+	if w.era == httpSSE || w.policy != mcpclient.ReinitializeAndRepeat || w.session.Err() != nil {
+		return
+	}
+	w.invariants()
+	old := w.session.ID()
+	for _, id := range w.srv.Sessions() {
+		w.dead[id] = true
+	}
+	if w.era == sessions {
+		w.srv.Redeploy(mcptest.Stateless())
+		w.era = stateless
+	} else {
+		w.srv.Redeploy()
+		w.era, old = sessions, "the server without sessions before "+strconv.Itoa(w.named)
+	}
+	w.resumable = false
+	w.lost[old] = true
+	w.works("the server speaks another version now")
+	w.silent = w.opened() - w.srv.Initializes() + w.burned
 }
 
 func (w *world) reinitialize() {

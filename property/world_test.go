@@ -54,6 +54,7 @@ type world struct {
 	repeats    int64 // requests that followed any other failure, but for those of net/http
 	replayed   int64 // requests that may be net/http's own
 	vague      int64 // requests that followed a session lost in two ways
+	silent     int   // sessions of the client that took no initialize
 	seen       int   // requests that have been looked at
 	lostBefore int   // sessions, before the last step with a successful call
 	uncertain  bool  // a cut or the end of a context has kept requests from the ledger
@@ -222,17 +223,23 @@ func (w *world) invariants() {
 	}
 	require.Equal(w.rt, w.begun, stats.Calls, "calls")
 	require.EqualValues(w.rt, len(w.lost), stats.Losses, "losses: %v", slices.Collect(maps.Keys(w.lost)))
+	opened := w.opened()
+	require.EqualValues(w.rt, opened, stats.Generation, "generation")
+	if w.era != stateless { // which has no handshakes
+		require.EqualValues(w.rt, opened-w.silent, stats.Initializes, "handshakes, as the client counts them")
+		require.Equal(w.rt, opened-w.silent+w.burned, w.srv.Initializes(), "handshakes, as the server counts them")
+	}
+	w.costs(stats)
+}
+
+// opened is how many sessions the client must have opened: the first, one for
+// each that was lost, and one for each Reinitialize.
+func (w *world) opened() int {
 	missing := 0 // the session that has been lost and not opened anew
 	if w.session.Err() != nil {
 		missing = 1
 	}
-	opened := 1 + len(w.lost) + w.forced - missing
-	require.EqualValues(w.rt, opened, stats.Generation, "generation")
-	if w.era != stateless { // which has none
-		require.EqualValues(w.rt, opened, stats.Initializes, "handshakes, as the client counts them")
-		require.Equal(w.rt, opened+w.burned, w.srv.Initializes(), "handshakes, as the server counts them")
-	}
-	w.costs(stats)
+	return 1 + len(w.lost) + w.forced - missing
 }
 
 // costs holds the counts of what was sent again against the wire and the budget.
