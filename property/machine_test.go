@@ -18,6 +18,7 @@ import (
 // TestNothingLostNothingTwice drives a session and its server through whatever
 // can happen to them.
 func TestNothingLostNothingTwice(t *testing.T) {
+	t.Parallel()
 	for shard := range shards() {
 		t.Run(strconv.Itoa(shard), func(t *testing.T) {
 			t.Parallel()

