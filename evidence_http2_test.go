@@ -91,7 +91,7 @@ func evidenceOfHTTP2() []evidenceRow {
 		arm := e.arm
 		e.arm = func(t *testing.T, p *place) {
 			t.Helper()
-			p.usual.CloseIdleConnections()
+			p.anew(t)
 			arm(t, p)
 		}
 		return e
@@ -138,6 +138,7 @@ func evidenceOfHTTP2() []evidenceRow {
 
 // What the frames of HTTP/2 prove, of a call that net/http must send once at most.
 func TestEvidenceOfHTTP2(t *testing.T) {
+	t.Parallel()
 	eachCase(t, []string{"TLS", "cleartext"}, evidenceOfHTTP2(), newFramed, func(t *testing.T, p *place, e evidenceRow, call kindOfCall) {
 		t.Helper()
 		session := p.connect(t, e.client, mcpclient.RetryPolicy{Attempts: 1})
@@ -158,6 +159,7 @@ func TestEvidenceOfHTTP2(t *testing.T) {
 }
 
 func TestRepeatsFollowTheEvidenceOfHTTP2(t *testing.T) {
+	t.Parallel()
 	eachCase(t, []string{"TLS", "cleartext"}, evidenceOfHTTP2(), newFramed, func(t *testing.T, p *place, e evidenceRow, call kindOfCall) {
 		t.Helper()
 		session := p.connect(t, e.client, mcpclient.RetryPolicy{Base: 1, Cap: 1})

@@ -86,12 +86,6 @@ func (p *place) once(other http.RoundTripper) {
 	}))
 }
 
-// recover makes the way to p a new one.
-func (p *place) recover() {
-	p.usual.CloseIdleConnections()
-	p.route.set(p.usual)
-}
-
 // requireExecuted: the calls of the tool have been executed once for each true.
 func (p *place) requireExecuted(t *testing.T, call kindOfCall, executed ...bool) {
 	t.Helper()
@@ -105,12 +99,21 @@ func (p *place) requireExecuted(t *testing.T, call kindOfCall, executed ...bool)
 	require.Equal(t, want, p.Executed())
 }
 
+// anew sends the next request over a connection of its own. Over HTTP/2 nobody can tell when an old one has become idle.
+func (p *place) anew(t *testing.T) {
+	t.Helper()
+	fresh := p.usual.Clone()
+	t.Cleanup(fresh.CloseIdleConnections)
+	p.once(fresh)
+}
+
 // met lets a fault of the server meet the next call. Over HTTP/1.1 that opens a connection, as net/http repeats some
 // requests itself whose connection has been used before.
 func met(fault mcptest.Fault) func(*testing.T, *place) {
-	return func(_ *testing.T, p *place) {
+	return func(t *testing.T, p *place) {
+		t.Helper()
 		if !p.http2 {
-			p.usual.CloseIdleConnections()
+			p.anew(t)
 		}
 		p.Next(fault.On("ping", "tools/call"))
 	}
@@ -128,10 +131,11 @@ func struck(plan faultnet.Plan) func(*testing.T, *place) {
 	}
 }
 
-// struckAnew lets plan strike the next connection.
+// struckAnew lets plan strike a new connection.
 func struckAnew(plan faultnet.Plan) func(*testing.T, *place) {
-	return func(_ *testing.T, p *place) {
-		p.usual.CloseIdleConnections()
+	return func(t *testing.T, p *place) {
+		t.Helper()
+		p.anew(t)
 		p.coming.Store(&plan)
 	}
 }

@@ -332,6 +332,7 @@ func (e *evidenceRow) requireFailure(t *testing.T, err error) {
 
 // What a failure proves, with nothing repeated.
 func TestEvidence(t *testing.T) {
+	t.Parallel()
 	eachCase(t, bothProtocols(), evidenceTable(), newPlace, requireEvidence)
 }
 
@@ -347,13 +348,12 @@ func requireEvidence(t *testing.T, p *place, e evidenceRow, call kindOfCall) {
 	require.Empty(t, p.Unused())
 	p.requireExecuted(t, call, e.executed)
 	require.Zero(t, session.Stats().Retries)
-
-	p.recover()
 	require.NoError(t, call.make(t.Context(), session, "another"), "one failure is one call's")
 }
 
 // What Client.Retry makes of it. No call is executed twice whose caller has not allowed it.
 func TestRepeatsFollowTheEvidence(t *testing.T) {
+	t.Parallel()
 	eachCase(t, bothProtocols(), evidenceTable(), newPlace, requireRepeat)
 }
 
@@ -384,6 +384,7 @@ func requireRepeat(t *testing.T, p *place, e evidenceRow, call kindOfCall) {
 
 // Rows 8 to 10 as users have them: the call is sent again on a new session, which takes nothing from the budget.
 func TestALostSessionIsNoRepeat(t *testing.T) {
+	t.Parallel()
 	lost := lostSessions()
 	for i := range lost {
 		lost[i].client = nil
@@ -395,7 +396,7 @@ func TestALostSessionIsNoRepeat(t *testing.T) {
 		require.Empty(t, p.Unused())
 		p.requireExecuted(t, call, true)
 		stats := session.Stats()
-		require.EqualValues(t, []int64{1, 2, 0}, []int64{stats.Resends, stats.Initializes, stats.Retries})
+		require.Equal(t, []int64{1, 2, 0}, []int64{stats.Resends, stats.Initializes, stats.Retries})
 	})
 }
 
