@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/holdfast-mcp/mcpclient"
 )
 
 // FuzzReply: whatever bytes answer a call, as JSON or as an event stream, whether they end, break off or stall, and whatever a stream
-// that is taken up brings, the call ends in time with a result or a typed error, and the next one works.
+// that is taken up brings, the call ends in time with a result or a typed error, is not executed twice, and the next one works.
 func FuzzReply(f *testing.F) {
 	f.Add([]byte(`{"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"a"}]}}`), []byte(nil), uint8(replyAsJSON))
 	f.Add([]byte("data: {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"content\":[]}}\n\n"), []byte(nil), uint8(0))
@@ -47,11 +49,13 @@ func answerOnce(t *testing.T, body, resumed []byte, how uint8) {
 	case how&replyBreaks != 0:
 		ending = errBreak
 	}
-	posted, got := false, false
+	posts, got := int64(0), false
 	server.instead = func(_ context.Context, m *wireMessage) *memoryReply {
+		if m.Method == "tools/call" {
+			posts++
+		}
 		switch {
-		case m.Method == "tools/call" && !posted:
-			posted = true
+		case m.Method == "tools/call" && posts == 1:
 			reply := answered(contentType, body)
 			reply.ending = ending
 			return reply
@@ -71,8 +75,13 @@ func answerOnce(t *testing.T, body, resumed []byte, how uint8) {
 	require.LessOrEqual(t, time.Since(began), patience)
 	if err != nil {
 		requireTyped(t, err)
+		require.False(t, mcpclient.SafeToRetry(err), "a server that answers 200 may have acted: %v", err)
 	} else {
 		require.NotNil(t, result)
+	}
+	if !server.stateless { // where corrected headers and rounds of input are sent, too
+		require.Equal(t, 1+session.Stats().Resends, posts, "the call is sent again on a new session only")
+		require.LessOrEqual(t, session.Stats().Losses, int64(1))
 	}
 	requireWorks(t, session)
 }
