@@ -145,11 +145,15 @@ type Client struct {
 }
 
 // Limits bound what one session takes on. A zero field means its default. An
-// answer over a limit is a *LimitError of that one call.
+// answer over a limit is a *LimitError of that one call, unless stated otherwise.
 type Limits struct {
 	ConcurrentCalls int   // exchanges on the wire at once; further calls wait. Default 2,048
 	Notifications   int   // notifications on the reply of one call. Default 1,000,000
 	Pages           int   // pages of one list. Default 1,000
+	ListItems       int   // items of one list, over all its pages. Default 100,000
+	SchemaSize      int64 // bytes of a tool's input or output schema; a tool with a larger one is left out of lists. Default 1 MiB
+	ServerRequests  int   // requests of the server that are handled at once; further ones are told "busy". Default 16
+	ListenQueue     int   // events that wait for one Listen; further ones are counted in an EventDropped. Default 1,024
 	ResponseHeader  int64 // bytes of a response header, for the session's own transport. Default 64 KiB
 	InputRounds     int   // rounds of input that a server may ask for during one call. Default 10
 	CacheSize       int64 // bytes of the results that the cache of this Client holds. Default 64 MiB

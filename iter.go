@@ -38,7 +38,7 @@ type listing[T, P any] struct {
 // items before it have been taken, so leaving the loop sends nothing more.
 func (l *listing[T, P]) all(ctx context.Context, s *Session, options []CallOption) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
-		w := walk{maxPages: s.maxPages(), restarts: s.outlivesLosses(), seed: maphash.MakeSeed()}
+		w := walk{maxPages: s.maxPages(), maxItems: s.maxItems(), restarts: s.outlivesLosses(), seed: maphash.MakeSeed()}
 		for {
 			c := w.nextCall(l.method, options)
 			page, err := l.page(ctx, s, c)
@@ -52,24 +52,48 @@ func (l *listing[T, P]) all(ctx context.Context, s *Session, options []CallOptio
 			items, cursor := l.open(page)
 			more := s.isCursor(cursor)
 			for _, reason := range items.unreadable {
+				w.items++
 				s.skipped(l.kind, reason)
 			}
 			for _, item := range items.readable {
-				if err := l.useless(item); err != nil {
-					s.skipped(l.kind, err)
-				} else if w.isNew(l.key(item), more) && !yield(item, nil) {
+				if !l.offers(s, &w, item) {
+					continue
+				}
+				if w.items > w.maxItems {
+					break
+				}
+				if !yield(item, nil) {
 					return
 				}
 			}
-			if !more {
-				return
-			}
-			if err := w.advance(c, *cursor); err != nil {
+			err = w.advance(c, cursor, more)
+			if err != nil {
 				yield(nil, c.failed(fail(err, DeliveryAnswered)))
+			}
+			if err != nil || w.ended {
 				return
 			}
 		}
 	}
+}
+
+// offers takes note of an item and reports whether it is to be yielded.
+func (l *listing[T, P]) offers(s *Session, w *walk, item *T) bool {
+	err := l.useless(item)
+	if err != nil {
+		s.skipped(l.kind, err)
+		w.items++
+		return false
+	}
+	earlier, twice := w.meet(l.key(item))
+	if earlier {
+		return false
+	}
+	w.items++
+	if twice {
+		s.repeated(l.kind, l.key(item))
+	}
+	return true
 }
 
 // useless tells why an item is left out, nil if it is not.
@@ -108,12 +132,10 @@ const maxReasons = 100
 // session, so this ends a walk only where the server loses one after the other.
 const maxRestarts = 16
 
-// maxYielded is how many items a walk remembers, so as to start over without yielding them again. A longer one ends with the session.
-const maxYielded = 100_000
-
 // walk is the state of one pass over a list.
 type walk struct {
 	maxPages int
+	maxItems int
 	restarts bool // the policy lets the walk go on after a loss
 	seed     maphash.Seed
 
@@ -122,9 +144,11 @@ type walk struct {
 	pages      int     // read in this round
 	cursors    map[uint64]struct{}
 
-	round   int            // how often the walk has started over
-	lost    uint64         // the generation that the last restart left behind
-	yielded map[uint64]int // hash of the key -> the round that yielded it
+	round int            // how often the walk has started over
+	lost  uint64         // the generation that the last restart left behind
+	met   map[uint64]int // hash of the key -> the round that met it first
+	items int            // met over all rounds, those left out included
+	ended bool           // there is no further page
 }
 
 // nextCall is the request for the next page. A cursor means nothing to another session than the one that gave it (protocol
@@ -153,43 +177,42 @@ func (w *walk) restart(err error) bool {
 	return true
 }
 
-// isNew reports whether an item is to be yielded: not if an earlier round has done so. That a server lists
-// a key twice in one round is its own business. What the last page yields (more is false) need not be
-// remembered, since no restart can follow.
-func (w *walk) isNew(key string, more bool) bool {
+// meet takes note of an item. earlier: a round before this one has met, and yielded, it. twice: this one has, so the server
+// has two items of one name.
+func (w *walk) meet(key string) (earlier, twice bool) {
 	hash := maphash.String(w.seed, key) // keys may be long
-	if round, known := w.yielded[hash]; known {
-		return round == w.round
+	if round, known := w.met[hash]; known {
+		return round != w.round, round == w.round
 	}
-	switch {
-	case !more || !w.restarts:
-	case len(w.yielded) >= maxYielded:
-		w.restarts = false
-	default:
-		if w.yielded == nil {
-			w.yielded = make(map[uint64]int)
-		}
-		w.yielded[hash] = w.round
+	if w.met == nil {
+		w.met = make(map[uint64]int)
 	}
-	return true
+	w.met[hash] = w.round
+	return false, false
 }
 
-// advance moves on to the page at cursor, which c has brought. It fails where the list would not end: at
-// a cursor that this round has followed before, and after maxPages pages.
-func (w *walk) advance(c *call, cursor string) error {
+// advance moves on to the page at cursor, which c has brought, if there is one more. It fails where the list would not end:
+// at a cursor that this round has followed before, after maxPages pages and after maxItems items.
+func (w *walk) advance(c *call, cursor *string, more bool) error {
 	w.pages++
-	if w.pages >= w.maxPages {
+	switch {
+	case w.items > w.maxItems:
+		return &LimitError{What: "the number of items of one list (Limits.ListItems)", Limit: int64(w.maxItems)}
+	case !more:
+		w.ended = true
+		return nil
+	case w.pages >= w.maxPages:
 		return &LimitError{What: "the number of pages of one list (Limits.Pages)", Limit: int64(w.maxPages)}
 	}
-	hash := maphash.String(w.seed, cursor) // cursors may be long
+	hash := maphash.String(w.seed, *cursor) // cursors may be long
 	if _, repeated := w.cursors[hash]; repeated {
-		return &ProtocolError{Reason: fmt.Sprintf("page %d of the list repeats a cursor (%d bytes): the list would never end", w.pages, len(cursor))}
+		return &ProtocolError{Reason: fmt.Sprintf("page %d of the list repeats a cursor (%d bytes): the list would never end", w.pages, len(*cursor))}
 	}
 	if w.cursors == nil {
 		w.cursors = make(map[uint64]struct{})
 	}
 	w.cursors[hash] = struct{}{}
-	w.cursor, w.generation = &cursor, c.generation
+	w.cursor, w.generation = cursor, c.generation
 	return nil
 }
 

@@ -165,7 +165,7 @@ func TestListLeavesOutWhatCannotBeRead(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"first", "twice", "twice", "last"}, got)
 	require.EqualValues(t, 5, session.Stats().SkippedItems)
-	require.Equal(t, 5, strings.Count(logged.String(), "kind=tool"))
+	require.Equal(t, 5, strings.Count(logged.String(), "is left out"))
 	require.Contains(t, logged.String(), "item 1: ")
 
 	server.Next(

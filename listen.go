@@ -97,10 +97,10 @@ type Event struct {
 // changed, marked Synthetic. Since no call may be there to notice a loss, a
 // Listen opens the new session itself.
 //
-// Events wait in a queue of 1,024, or 8 MiB, while the loop body runs. Those of
-// the same kind about the same thing become one while they wait; what finds no
-// room is counted in one EventDropped. A session may be listened to any number
-// of times at once; those of a session over HTTP share one stream.
+// Events wait in a queue of Limits.ListenQueue, or 8 MiB, while the loop body
+// runs. Those of the same kind about the same thing become one while they wait;
+// what finds no room is counted in one EventDropped. A session may be listened to
+// any number of times at once; those of a session over HTTP share one stream.
 //
 // The error is a *CallError, whose cause is the end of ctx, [ErrClosed],
 // [ErrUnsupported] if the server offers nothing of f, a *SessionError under

@@ -5,16 +5,15 @@ import (
 	"sync"
 )
 
-const (
-	maxQueued      = 1024    // events that wait for one Listen
-	maxQueuedBytes = 8 << 20 // of the log messages and tasks among them
-)
+// maxQueuedBytes bounds the log messages and tasks among the events that wait for one Listen.
+const maxQueuedBytes = 8 << 20
 
 // listener is one running Listen: the queue between who reads what the server
 // says and the loop of the caller.
 type listener struct {
 	core   *core
 	filter Filter
+	most   int             // Limits.ListenQueue
 	life   context.Context // of what works for it: ends with leave, or with the session
 	end    context.CancelFunc
 	wake   chan struct{} // there is something to take
@@ -41,7 +40,7 @@ type eventKey struct {
 }
 
 func newListener(c *core, f Filter) *listener {
-	l := &listener{core: c, filter: f, wake: make(chan struct{}, 1), waiting: make(map[eventKey]*queued)}
+	l := &listener{core: c, filter: f, most: c.config.limits.ListenQueue, wake: make(chan struct{}, 1), waiting: make(map[eventKey]*queued)}
 	l.life, l.end = context.WithCancel(c.lifetime)
 	return l
 }
@@ -67,7 +66,7 @@ func (l *listener) put(e Event, bytes int) {
 	case earlier != nil && l.bytes-earlier.bytes+bytes <= maxQueuedBytes:
 		l.bytes += bytes - earlier.bytes
 		*earlier = queued{e, bytes}
-	case len(l.queue) >= maxQueued || l.bytes+bytes > maxQueuedBytes:
+	case len(l.queue) >= l.most || l.bytes+bytes > maxQueuedBytes:
 		l.dropLocked()
 	default:
 		l.bytes += bytes

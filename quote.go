@@ -42,6 +42,15 @@ func excerpt(s string) string {
 	return s
 }
 
+// identifier is excerpt for what servers know things by: a name, or a URI, which
+// is shown without what may be secret in it.
+func identifier(s string) string {
+	if strings.ContainsAny(s, "?#@") {
+		s = withoutSecrets(s)
+	}
+	return excerpt(s)
+}
+
 // withoutSecrets drops what carries secrets in a URL: user, query and fragment.
 func withoutSecrets(location string) string {
 	u, err := url.Parse(location)

@@ -11,12 +11,11 @@ import (
 	"github.com/holdfast-mcp/mcpclient/internal/jsonrpc"
 )
 
-// maxHandlers bounds the requests of the server that are handled at once.
-const maxHandlers = 16
-
 // serverRequests are the requests of the server whose handlers run. Only the
 // eras with sessions have any; elsewhere input is asked for by results.
 type serverRequests struct {
+	most int // Limits.ServerRequests; immutable
+
 	mu      sync.Mutex
 	running map[serverRequest]context.CancelCauseFunc
 }
@@ -105,7 +104,7 @@ func (c *core) respond(b *binding, id jsonrpc.ID, result jsontext.Value, failed 
 func (r *serverRequests) begin(key serverRequest, cancel context.CancelCauseFunc) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, twice := r.running[key]; twice || len(r.running) >= maxHandlers {
+	if _, twice := r.running[key]; twice || len(r.running) >= r.most {
 		return false
 	}
 	if r.running == nil {

@@ -108,6 +108,7 @@ func newCore(ctx context.Context, config *config) *core {
 	c.places = semaphore.NewWeighted(int64(c.config.limits.ConcurrentCalls))
 	c.outbox = &outbox{core: c}
 	c.budget.fill(c.config.retry.Budget)
+	c.requests.most = c.config.limits.ServerRequests
 	c.lifetime, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	return c
 }

@@ -122,12 +122,13 @@ type Stats struct {
 	Initializes       int64  // handshakes that the server answered, the first one included
 	StrayAnswers      int64  // answers to no request that was waiting, ignored
 	CacheHits         int64  // calls answered from the cache of the Client, and not sent
-	SkippedItems      int64  // list items that could not be decoded
+	SkippedItems      int64  // list items left out: they could not be decoded, or were of no use
+	RepeatedItems     int64  // list items of a name that the same list had before; they are not left out
 	Dropped           int64  // messages let go: to the server, or over HTTP+SSE to a busy call, because a queue was full; and events of that transport's stream that could not be read
 }
 
 type counters struct {
-	calls, resends, retries, overBudget, losses, initializes, strays, skipped, dropped, cacheHits atomic.Int64
+	calls, resends, retries, overBudget, losses, initializes, strays, skipped, repeated, dropped, cacheHits atomic.Int64
 }
 
 // Stats returns the counts so far.
@@ -136,7 +137,7 @@ func (s *Session) Stats() Stats {
 	return Stats{
 		Generation: s.latest().generation,
 		Calls:      n.calls.Load(), Resends: n.resends.Load(), Retries: n.retries.Load(), RetriesOverBudget: n.overBudget.Load(), Losses: n.losses.Load(), Initializes: n.initializes.Load(),
-		CacheHits: n.cacheHits.Load(), StrayAnswers: n.strays.Load(), SkippedItems: n.skipped.Load(), Dropped: n.dropped.Load(),
+		CacheHits: n.cacheHits.Load(), StrayAnswers: n.strays.Load(), SkippedItems: n.skipped.Load(), RepeatedItems: n.repeated.Load(), Dropped: n.dropped.Load(),
 	}
 }
 
@@ -158,15 +159,25 @@ func (s *Session) isCursor(cursor *string) bool {
 	return cursor != nil && (*cursor != "" || s.latest().era.traits().emptyCursors)
 }
 
-func (s *Session) maxPages() int { return s.core.config.limits.Pages }
+func (s *Session) maxPages() int    { return s.core.config.limits.Pages }
+func (s *Session) maxItems() int    { return s.core.config.limits.ListItems }
+func (s *Session) maxSchema() int64 { return s.core.config.limits.SchemaSize }
 
-// skipped counts and logs a list item that could not be decoded.
+// skipped counts and logs a list item that is left out.
 func (s *Session) skipped(kind string, err error) {
 	switch n := s.core.counters.skipped.Add(1); {
 	case n <= maxSkipsLogged:
 		s.core.config.logger.Warn("mcpclient: a list item is left out", "kind", kind, "err", err)
 	case n == maxSkipsLogged+1:
 		s.core.config.logger.Warn("mcpclient: further list items that are left out are only counted")
+	}
+}
+
+// repeated counts and logs a list item of a name that the list has had before:
+// a call by that name reaches one of the two, perhaps not the one that was meant.
+func (s *Session) repeated(kind, key string) {
+	if n := s.core.counters.repeated.Add(1); n <= maxSkipsLogged {
+		s.core.config.logger.Warn("mcpclient: a list has two items of one name", "kind", kind, "name", identifier(key))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	stdjson "encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"strings"
 
@@ -11,8 +12,8 @@ import (
 )
 
 // Tools ranges over the server's tools, page after page (`tools/list`). An error ends the range; the
-// items before it are good. An item that cannot be read is left out, counted and logged. Ranging again
-// asks the server again.
+// items before it are good. An item that cannot be read, or whose schema is larger than Limits.SchemaSize, is left out,
+// counted and logged. A name that the list has twice is logged. Ranging again asks the server again.
 //
 // If the server loses the session on the way, the range starts over on the new one and leaves out the
 // tools that it has yielded already.
@@ -20,9 +21,24 @@ func (s *Session) Tools(ctx context.Context, options ...CallOption) iter.Seq2[*T
 	l := listing[Tool, toolPage]{
 		method: "tools/list", kind: "tool",
 		open: func(p *toolPage) (itemList[Tool], *string) { return p.Tools, p.Cursor },
-		key:  func(t *Tool) string { return t.Name }, admit: s.admitTool,
+		key:  func(t *Tool) string { return t.Name }, admit: s.admit,
 	}
 	return l.all(ctx, s, options)
+}
+
+// admit tells why a tool is left out of lists; nil: it is not. A schema goes to models, validators and interfaces, all of
+// which a giant one would choke.
+func (s *Session) admit(t *Tool) error {
+	limit, what := s.maxSchema(), ""
+	switch {
+	case int64(len(t.InputSchema)) > limit:
+		what = "its input schema (Limits.SchemaSize)"
+	case int64(len(t.OutputSchema)) > limit:
+		what = "its output schema (Limits.SchemaSize)"
+	default:
+		return s.admitTool(t)
+	}
+	return fmt.Errorf("the tool %s: %w", quote(t.Name), &LimitError{What: what, Limit: limit})
 }
 
 type toolPage struct {
