@@ -17,7 +17,20 @@ type serverRequests struct {
 	most int // Limits.ServerRequests; immutable
 
 	mu      sync.Mutex
-	running map[serverRequest]context.CancelCauseFunc
+	running map[serverRequest]*runningRequest
+	bytes   int // of the params of those running
+}
+
+// maxRequestBytes bounds the params of the requests that are handled at once,
+// all taken together: they stay in memory for as long as people take to answer.
+const maxRequestBytes = 8 << 20
+
+// runningRequest keeps its place until its handler has returned, taken back or
+// not: else a server that takes back what it asks could have any number run.
+type runningRequest struct {
+	cancel   context.CancelCauseFunc
+	bytes    int
+	unwanted bool // the server has taken it back; serverRequests.mu guards it
 }
 
 type serverRequest struct {
@@ -54,14 +67,14 @@ func (c *core) reply(b *binding, body []byte) {
 // may take as long as people take. Its context ends with ctx, which is that of
 // the reply on which the request came; the answer is sent all the same.
 func (c *core) startHandler(ctx context.Context, b *binding, call *call, id jsonrpc.ID, request *inputRequest) {
-	request.params = request.params.Clone() // the bytes of the message are used again
 	key := serverRequest{b, id.String()}
 	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, handlerKey{}, true))
-	if !c.requests.begin(key, cancel) {
+	if !c.requests.begin(key, &runningRequest{cancel: cancel, bytes: len(request.params)}) {
 		cancel(nil)
 		c.reply(b, busy(id))
 		return
 	}
+	request.params = request.params.Clone() // the bytes of the message are used again
 	call.hold()
 	started := c.spawn("handler of "+request.method, func() {
 		failed := handlerFailed(request.method, errHookExit)
@@ -100,17 +113,18 @@ func (c *core) respond(b *binding, id jsonrpc.ID, result jsontext.Value, failed 
 	}
 }
 
-// begin counts a request in. It reports false if there are too many.
-func (r *serverRequests) begin(key serverRequest, cancel context.CancelCauseFunc) bool {
+// begin counts a request in. It reports false if there are too many, or too large ones.
+func (r *serverRequests) begin(key serverRequest, one *runningRequest) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, twice := r.running[key]; twice || len(r.running) >= r.most {
+	if _, twice := r.running[key]; twice || len(r.running) >= r.most || r.bytes+one.bytes > maxRequestBytes {
 		return false
 	}
 	if r.running == nil {
-		r.running = make(map[serverRequest]context.CancelCauseFunc)
+		r.running = make(map[serverRequest]*runningRequest)
 	}
-	r.running[key] = cancel
+	r.running[key] = one
+	r.bytes += one.bytes
 	return true
 }
 
@@ -118,9 +132,23 @@ func (r *serverRequests) begin(key serverRequest, cancel context.CancelCauseFunc
 func (r *serverRequests) end(key serverRequest) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, wanted := r.running[key]
+	one := r.running[key]
 	delete(r.running, key)
-	return wanted
+	r.bytes -= one.bytes
+	return !one.unwanted
+}
+
+// takeBack marks the request under key as unwanted and returns what ends its
+// handler; nil if none runs.
+func (r *serverRequests) takeBack(key serverRequest) context.CancelCauseFunc {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	one := r.running[key]
+	if one == nil {
+		return nil
+	}
+	one.unwanted = true
+	return one.cancel
 }
 
 // takenBack ends the handler of a request that the server has cancelled.
@@ -131,12 +159,7 @@ func (c *core) takenBack(b *binding, params jsontext.Value) {
 	if json.Unmarshal(params, &p, unmarshalOptions) != nil {
 		return
 	}
-	key := serverRequest{b, string(p.ID)}
-	c.requests.mu.Lock()
-	cancel, running := c.requests.running[key]
-	delete(c.requests.running, key)
-	c.requests.mu.Unlock()
-	if running {
+	if cancel := c.requests.takeBack(serverRequest{b, string(p.ID)}); cancel != nil {
 		cancel(errTakenBack)
 	}
 }
@@ -152,8 +175,11 @@ type pages struct {
 	open map[string]chan struct{}
 }
 
-// maxPagesOpen bounds what is remembered: servers need not ever say it.
-const maxPagesOpen = 1024
+// What is remembered is bounded: servers need not ever say it.
+const (
+	maxPagesOpen = 1024
+	maxPageID    = 1024 // bytes
+)
 
 // of returns the channel that is closed when the page is done with, nil if
 // nobody will tell.
@@ -164,7 +190,7 @@ func (p *pages) of(id string) <-chan struct{} {
 	switch {
 	case known:
 		return done
-	case id == "" || len(p.open) >= maxPagesOpen:
+	case id == "" || len(id) > maxPageID || len(p.open) >= maxPagesOpen:
 		return nil
 	case p.open == nil:
 		p.open = make(map[string]chan struct{})
