@@ -156,7 +156,7 @@ type Limits struct {
 	ListenQueue     int   // events that wait for one Listen; further ones are counted in an EventDropped. Default 1,024
 	ResponseHeader  int64 // bytes of a response header, for the session's own transport. Default 64 KiB
 	InputRounds     int   // rounds of input that a server may ask for during one call. Default 10
-	CacheSize       int64 // bytes of the results that the cache of this Client holds. Default 64 MiB
+	CacheSize       int64 // bytes of the results that the cache of this Client holds. Default 8 MiB
 }
 
 // ReinitializePolicy says what happens when the server has lost the session.

@@ -80,7 +80,7 @@ func (c *Client) config() *config {
 			ListenQueue:     positive(c.Limits.ListenQueue, 1024),
 			ResponseHeader:  positive(c.Limits.ResponseHeader, 64<<10),
 			InputRounds:     positive(c.Limits.InputRounds, 10),
-			CacheSize:       positive(c.Limits.CacheSize, 64<<20),
+			CacheSize:       positive(c.Limits.CacheSize, 8<<20),
 		},
 		closeTimeout: positive(c.CloseTimeout, 2*time.Second),
 		cookies:      !c.NoCookies && (c.HTTPClient == nil || c.HTTPClient.Jar == nil),

@@ -46,6 +46,9 @@ func (c *core) refreshTools(ctx context.Context, b *binding) bool {
 		if page.Cursor == nil {
 			return true
 		}
+		if len(*page.Cursor) > maxCursor {
+			return false
+		}
 		cursor, _ = encode(cursorParams{*page.Cursor}) // of a string: cannot fail
 	}
 	return false

@@ -87,6 +87,22 @@ func TestListItemsAreBounded(t *testing.T) {
 	})
 }
 
+// A cursor is sent back, so a giant one would make giants of the client's own requests.
+func TestListWithGiantCursor(t *testing.T) {
+	const most = 64 << 10
+	for size, pages := range map[int]int{most: 2, most + 1: 1} {
+		server := pagedServer(t, 1)
+		session := openSession(t, new(mcpclient.Client), server)
+		server.Next(mcptest.NextCursor(filled(size, "x")).On("tools/list"))
+		got, err := names(session.Tools(t.Context()), toolName, nil)
+		require.Equal(t, []string{"item0"}, got)
+		require.Len(t, sentParams(t, server, "tools/list"), pages)
+		if size > most {
+			require.Equal(t, &mcpclient.LimitError{What: "the size of a cursor", Limit: most}, asCallError(t, err).Err)
+		}
+	}
+}
+
 // numberedPages answers each request for a page with n tools that no page before had, and a new cursor.
 func numberedPages(n int) mcptest.Fault {
 	var page atomic.Int64

@@ -132,6 +132,9 @@ const maxReasons = 100
 // session, so this ends a walk only where the server loses one after the other.
 const maxRestarts = 16
 
+// maxCursor bounds a cursor, in bytes: it is sent back, so a giant one would make giants of our own requests.
+const maxCursor = 64 << 10
+
 // walk is the state of one pass over a list.
 type walk struct {
 	maxPages int
@@ -201,6 +204,8 @@ func (w *walk) advance(c *call, cursor *string, more bool) error {
 	case !more:
 		w.ended = true
 		return nil
+	case len(*cursor) > maxCursor:
+		return &LimitError{What: "the size of a cursor", Limit: maxCursor}
 	case w.pages >= w.maxPages:
 		return &LimitError{What: "the number of pages of one list (Limits.Pages)", Limit: int64(w.maxPages)}
 	}

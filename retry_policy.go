@@ -179,8 +179,11 @@ type harmlessTools struct {
 	tools map[string]struct{}
 }
 
-// maxHarmless bounds what is remembered of a server that lists without end.
-const maxHarmless = 100_000
+// What is remembered of a server that lists without end is bounded. Longer names than any honest tool's are not remembered.
+const (
+	maxHarmless       = 100_000
+	maxRememberedName = 256 // bytes
+)
 
 // note remembers what a list says of t.
 func (h *harmlessTools) note(t *Tool) {
@@ -189,7 +192,7 @@ func (h *harmlessTools) note(t *Tool) {
 	switch {
 	case !t.Annotations.Idempotent():
 		delete(h.tools, t.Name)
-	case len(h.tools) < maxHarmless:
+	case len(h.tools) < maxHarmless && len(t.Name) <= maxRememberedName:
 		if h.tools == nil {
 			h.tools = make(map[string]struct{})
 		}

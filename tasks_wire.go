@@ -100,7 +100,7 @@ func (t *taskless) note(generation uint64, tool *Tool) {
 	}
 	if able {
 		delete(t.tools, tool.Name)
-	} else if len(t.tools) < maxTaskless {
+	} else if len(t.tools) < maxTaskless && len(tool.Name) <= maxRememberedName {
 		t.tools[tool.Name] = struct{}{}
 	}
 }
