@@ -15,7 +15,7 @@ import (
 
 // noticing is how long it takes until the tries of clients that lost their server in the same moment have spread: the
 // first wait is half a second at most.
-const noticing = 5 * time.Second
+const noticing = 10 * time.Second
 
 // requireSpread holds that never more than 5 % of the clients are at the door in the same 100 ms. A small fleet is
 // allowed the chance that comes with small numbers.
