@@ -27,7 +27,7 @@ tool_file    = $(CACHE)/$(1)-$(call tool_version,$(2))-$(shell $(GO) env GOVERSI
 GOLANGCI    := $(call tool_file,golangci-lint,github.com/golangci/golangci-lint/v2)
 GOVULNCHECK := $(call tool_file,govulncheck,golang.org/x/vuln)
 
-.PHONY: help ci build test newest-go race cover fuzz soak examples vet vet-cross fmt fmt-check tidy tidy-check lint gosec vuln interop conformance bench
+.PHONY: help ci build test newest-go race cover fuzz soak examples vet vet-cross fmt fmt-check tidy tidy-check lint gosec vuln interop conformance bench property soak-smoke mutants
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -54,8 +54,8 @@ cover: ## the tests, with a floor for the root package's statement coverage (COV
 fuzz: ## every fuzz target for FUZZTIME=10s
 	GO=$(GO) tools/fuzz.sh $(FUZZTIME)
 
-soak: ## the loss storm at full size (CALLERS=1000 CALLS=1000)
-	$(GO) test -count=1 -v -run 'TestLossStorm' -timeout 20m . -args -callers $(CALLERS) -calls $(CALLS)
+soak-smoke: ## a minute of kills and toxics against three real servers (needs node and python)
+	cd interop && ./install.sh && $(GO) run ./soak -duration 60s
 
 examples: ## run every example
 	GO=$(GO) tools/examples.sh

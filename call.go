@@ -34,7 +34,6 @@ type call struct {
 	id         int64          // of the present attempt
 	attempts   int
 	generation uint64         // of the last attempt; for a list page first that of the session that gave the cursor
-	refusal    *SessionError  // of the last attempt in a lost session
 	losses     int            // how often its session was lost
 	answered   bool           // the interceptors have been given the result
 	told       *CallError     // the interceptors have been given this
@@ -43,9 +42,9 @@ type call struct {
 	rounds     int            // how often the server asked for input
 	mends      int            // how often the era has repeated it for headers or versions
 	repeats    int            // by the RetryPolicy
-	failure    error          // of the last attempt, which is to be repeated for it
-	reached    bool           // an attempt before the present one was sent
-	unsure     bool           // after one of those nobody knew whether it was executed
+	cause      error          // of another attempt: why the last one failed; a *SessionError: its session was lost
+	reached    bool           // one of the attempts was sent
+	unsure     bool           // after one of the attempts nobody knew whether it was executed
 	callUUID   string
 	clock      *idleClock // nil: no idle timeout
 }
@@ -160,11 +159,13 @@ func (c *call) evidence(err error) Delivery {
 	}
 }
 
-// givenUp takes note of an attempt that another one follows, and of what it proves.
-func (c *call) givenUp(d Delivery) {
-	c.reached = c.reached || c.refusal != nil || d != DeliveryNotSent
-	c.unsure = c.unsure || d == DeliveryUnknown
-	c.refusal = nil
+// note remembers what an attempt proves, however the next one ends.
+func (c *call) note(v *verdict) {
+	if v == nil {
+		return
+	}
+	c.reached = c.reached || v.delivery != DeliveryNotSent
+	c.unsure = c.unsure || v.session != VerdictLost && v.delivery == DeliveryUnknown
 }
 
 func (c *call) evidenceOfLast(err error) Delivery {
@@ -252,54 +253,63 @@ func (s *Session) perform(ctx context.Context, c *call) (jsontext.Value, error) 
 	if c.settings.progress != nil {
 		defer s.core.progress.add(c)()
 	}
-	var lost *SessionError // the session that the last attempt was made in
 	for {
 		b, err := s.turn(ctx, c)
 		if err != nil {
-			return nil, fail(err, c.notSent())
+			return nil, fail(err, DeliveryNotSent)
 		}
-		if lost != nil {
-			s.core.counters.resends.Add(1)
-			s.core.trace.callRetried(c, lost)
-			lost = nil
-		}
-		if c.failure != nil {
-			s.core.counters.retries.Add(1)
-			s.core.trace.callRetried(c, c.failure)
-			c.failure = nil
-		}
+		s.announce(c)
 		result, v := s.core.attempt(ctx, b, c)
-		c.unsure = c.unsure || v != nil && v.session != VerdictLost && v.delivery == DeliveryUnknown
-		if v == nil || v.session != VerdictLost {
-			more, err := b.era.again(ctx, b, c, outcome{result, v})
-			switch {
-			case err != nil:
+		c.note(v)
+		if v != nil && v.session == VerdictLost {
+			if err := s.resend(ctx, b, c, v); err != nil {
 				return nil, err
-			case more:
-				continue
-			case v != nil:
-				if more, err := s.repeat(ctx, b, c, v); err != nil {
-					return nil, err
-				} else if more {
-					continue
-				}
-				return nil, fail(v.err, v.delivery)
 			}
-			s.remember(c, token, result)
-			return result, nil
+			continue
 		}
-		lost, c.refusal = v.lost, v.lost
-		c.losses++
-		if err := s.refused(b, c, v); err != nil {
-			return nil, fail(err, v.refused())
+		more, err := b.era.again(ctx, b, c, outcome{result, v})
+		if err == nil && !more && v != nil {
+			more, err = s.repeat(ctx, b, c, v)
 		}
-		// A busy server may forget again before this call gets its turn.
-		if n := c.losses - freeResends; n > 0 {
-			if !s.core.pause(ctx, fullJitter(10*time.Millisecond, n-1, time.Second)) {
-				return nil, fail(s.core.interruption(ctx), DeliveryRefused)
-			}
+		switch {
+		case err != nil:
+			return nil, err
+		case more:
+			continue
+		case v != nil:
+			return nil, fail(v.err, v.delivery)
 		}
+		s.remember(c, token, result)
+		return result, nil
 	}
+}
+
+// announce counts, and tells of, an attempt that follows a failed one.
+func (s *Session) announce(c *call) {
+	switch {
+	case c.cause == nil:
+		return
+	case is[*SessionError](c.cause):
+		s.core.counters.resends.Add(1)
+	default:
+		s.core.counters.retries.Add(1)
+	}
+	s.core.trace.callRetried(c, c.cause)
+	c.cause = nil
+}
+
+// resend acts on the loss of b, and prepares another attempt of the call that met it.
+func (s *Session) resend(ctx context.Context, b *binding, c *call, v *verdict) error {
+	if err := s.refused(b, c, v); err != nil {
+		return fail(err, v.refused())
+	}
+	c.losses++
+	c.cause = v.lost
+	// A busy server may forget again before this call gets its turn.
+	if n := c.losses - freeResends; n > 0 && !s.core.pause(ctx, fullJitter(10*time.Millisecond, n-1, time.Second)) {
+		return fail(s.core.interruption(ctx), DeliveryRefused)
+	}
+	return nil
 }
 
 // turn waits for the session to send c on, and for a place among the
@@ -329,14 +339,6 @@ func (s *Session) turn(ctx context.Context, c *call) (*binding, error) {
 
 // freeResends are the re-sends that wait for nothing but the new session.
 const freeResends = 3
-
-// notSent is the evidence of a call that did not get its turn (again).
-func (c *call) notSent() Delivery {
-	if c.refusal != nil {
-		return DeliveryRefused
-	}
-	return DeliveryNotSent
-}
 
 // refused acts on a lost session and returns nil if the call may go on.
 func (s *Session) refused(b *binding, c *call, v *verdict) error {

@@ -58,7 +58,7 @@ func (c *core) noteAnswer(b *binding) {
 // call's own clocks.
 func (c *core) exchange(parent context.Context, b *binding, call *call) (jsontext.Value, *verdict) {
 	if c.lifetime.Err() != nil { // closed since turn, or under a view; the AfterFunc below would come too late
-		return nil, alive(ErrClosed, call.notSent())
+		return nil, alive(ErrClosed, DeliveryNotSent)
 	}
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
@@ -174,9 +174,7 @@ func (c *core) broken(parent, ctx context.Context, b *binding, call *call, err e
 		return v
 	}
 	switch {
-	case v.delivery == DeliveryNotSent:
-		v.delivery = call.notSent()
-	case v.delivery == DeliveryRefused: // the Authorizer was at work on a refusal
+	case v.delivery == DeliveryNotSent, v.delivery == DeliveryRefused: // then the Authorizer was at work on a refusal
 	case !call.notification && c.current.Load() == b:
 		b.era.abandon(b, call)
 	}

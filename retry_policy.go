@@ -135,14 +135,13 @@ func (s *Session) repeat(ctx context.Context, b *binding, c *call, v *verdict) (
 		return false, nil
 	}
 	c.repeats++
-	c.givenUp(v.delivery)
 	if !s.core.pause(ctx, wait) {
 		return false, fail(s.core.interruption(ctx), v.delivery)
 	}
 	if !s.mayRunBeyond(b) { // lost during the wait
 		return false, nil
 	}
-	c.failure = v.err
+	c.cause = v.err
 	return true, nil
 }
 
