@@ -11,9 +11,9 @@ import (
 	"github.com/holdfast-mcp/mcpclient/mcptest"
 )
 
-// TestSSEOneFaultFailsOneCall is TestOneFaultFailsOneCall over the one stream that all calls share: what is wrong with
+// TestP13OneBadReplyHarmsNobodyOverHTTPSSE is TestP13OneBadReplyHarmsNobody over the one stream that all calls share: what is wrong with
 // one answer, or with one POST, is no concern of the others. Only the end of the stream is.
-func TestSSEOneFaultFailsOneCall(t *testing.T) {
+func TestP13OneBadReplyHarmsNobodyOverHTTPSSE(t *testing.T) {
 	faults := faultsByName()
 	for _, other := range []string{"BreakStream", "CutStream", "Redirect: followed"} { // the first two end the stream, the last is of another URL
 		require.Contains(t, faults, other)

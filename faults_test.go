@@ -124,7 +124,7 @@ func ofOtherEras(f *ast.FuncDecl) bool {
 }
 
 // A fault hits one of fifty callers in flight. The other 49 succeed, nothing is executed twice, and the same session goes on.
-func TestOneFaultFailsOneCall(t *testing.T) {
+func TestP13OneBadReplyHarmsNobody(t *testing.T) {
 	faults := faultsByName()
 	for _, name := range slices.Sorted(maps.Keys(faults)) {
 		modes := map[string][]mcptest.Option{"JSON": nil, "streams": {mcptest.Streams()}}
