@@ -87,6 +87,10 @@ func TestCookieRoom(t *testing.T) {
 
 		<-time.After(61 * time.Second) // on the clock of the bubble
 		require.Contains(t, set("later=2; Path=/"), "later=2", "in the room of the one that is over")
-		require.NotContains(t, set("huge="+strings.Repeat("x", 4<<10)+"; Path=/", "last=1; Path=/"), "last=1")
+
+		require.NotContains(t, set("c9=; Path=/; Max-Age=0"), "c9=1")
+		sent := set("huge="+strings.Repeat("x", 4<<10)+"; Path=/", "last=1; Path=/")
+		require.Contains(t, sent, "last=1", "one that is too large takes no room")
+		require.NotContains(t, strings.Join(sent, " "), "huge=")
 	})
 }
