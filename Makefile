@@ -9,10 +9,12 @@ GO       ?= go
 CACHE    ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mcpclient
 FUZZTIME ?= 10s
 COVERAGE ?= 90
-CALLERS  ?= 1000
 # go.mod names the older of the two supported releases.
 NEWEST_GO ?= go1.27.4
-CALLS    ?= 1000
+# What random calls meet random faults: cases of the state machine, and calls of the ledger, which CI does in a minute or two.
+CASES    ?= 10000
+CALLS    ?= 20000
+DURATION ?= 60s
 
 MODULES  := $(patsubst %/,%,$(dir $(wildcard go.mod */go.mod)))
 # tools/ holds no Go code of ours, only pins.
@@ -27,12 +29,12 @@ tool_file    = $(CACHE)/$(1)-$(call tool_version,$(2))-$(shell $(GO) env GOVERSI
 GOLANGCI    := $(call tool_file,golangci-lint,github.com/golangci/golangci-lint/v2)
 GOVULNCHECK := $(call tool_file,govulncheck,golang.org/x/vuln)
 
-.PHONY: help ci build test newest-go race cover fuzz soak examples vet vet-cross fmt fmt-check tidy tidy-check lint gosec vuln interop conformance bench property soak-smoke mutants
+.PHONY: help ci build test newest-go race cover fuzz soak examples vet vet-cross fmt fmt-check tidy tidy-check lint gosec vuln interop conformance bench property promises servers-soak mutants
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
-ci: ## everything below but soak, as CI runs it
+ci: ## all that CI runs, as it runs it
 	bash .ci/run
 
 build: ## compile every package and every test
@@ -54,8 +56,24 @@ cover: ## the tests, with a floor for the root package's statement coverage (COV
 fuzz: ## every fuzz target for FUZZTIME=10s
 	GO=$(GO) tools/fuzz.sh $(FUZZTIME)
 
-soak-smoke: ## a minute of kills and toxics against three real servers (needs node and python)
-	cd interop && ./install.sh && $(GO) run ./soak -duration 60s
+property: ## random calls and faults against a model: CASES=10000 of the state machine, CALLS=20000 of the ledger
+	cd property && $(GO) test -race -count=1 -timeout 20m -run TestNothing . -rapid.checks=$(CASES) -rapid.steps=4
+	cd property && $(GO) test -count=1 -timeout 60m -v -run 'TestOneHandshake|TestP1' . -rapid.checks=2000 -calls $(CALLS)
+
+promises: ## the promises of RELIABILITY.md at the size of their figures: most of an hour
+	$(GO) test -count=1 -v -run 'TestP[0-9]' -timeout 180m . -args -full
+
+servers-soak: ## real servers killed, connections disturbed, all accounts settled, for DURATION=60s (needs node and python)
+	cd interop && ./install.sh && $(GO) run ./soak -duration $(DURATION)
+
+soak: ## what takes hours: the promises in full, a million cases, a million faulted calls, half an hour of real servers
+	$(MAKE) promises
+	cd property && $(GO) test -count=1 -timeout 4h -run TestNothing . -rapid.checks=1000000 -rapid.steps=6
+	cd property && $(GO) test -count=1 -timeout 2h -v -run TestP1 . -calls 1000000
+	$(MAKE) servers-soak DURATION=30m
+
+mutants: ## take out one guard after the other, and see a test turn red for each
+	$(GO) run ./internal/mutants
 
 examples: ## run every example
 	GO=$(GO) tools/examples.sh
