@@ -235,7 +235,7 @@ func requireTyped(t *testing.T, err error) *mcpclient.CallError {
 	t.Helper()
 	call, ok := errors.AsType[*mcpclient.CallError](err)
 	require.True(t, ok, "%T: %v", err, err)
-	require.NotNil(t, call.Err)
+	require.Error(t, call.Err)
 	require.True(t, isTyped(call.Err), "%T: %v", call.Err, err)
 	require.LessOrEqual(t, len(err.Error()), maxErrorText)
 	require.False(t, strings.ContainsFunc(err.Error(), func(c rune) bool { return c < ' ' || c == 0x7f }), "%q", err.Error())

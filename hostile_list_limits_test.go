@@ -221,7 +221,7 @@ func TestSchemasAreNotFetched(t *testing.T) {
 	for _, options := range [][]mcptest.Option{nil, {mcptest.Stateless()}} {
 		server := mcptest.New(t, options...)
 		server.AddTool(mcpclient.Tool{Name: "refers", InputSchema: refers, OutputSchema: refers, Icons: []mcpclient.Icon{{Src: elsewhere + "/icon"}}},
-			func(ctx context.Context, r *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+			func(ctx context.Context, _ *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
 				_, err := mcptest.Ask(ctx, "elicitation/create", form)
 				return &mcpclient.ToolResult{Content: []mcpclient.Content{&mcpclient.Link{URI: elsewhere + "/link", Name: "x"}}, Structured: []byte(`{"p":1}`)}, err
 			})

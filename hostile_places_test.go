@@ -75,7 +75,7 @@ func wholeLife(t *testing.T, server *mcptest.Server, fault mcptest.Fault) {
 	defer server.Always(fault)()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	client := &mcpclient.Client{Retry: tryOnce, Roots: func(context.Context) ([]mcpclient.Root, error) { return nil, nil }} //nolint:staticcheck // deprecated, not gone
+	client := &mcpclient.Client{Retry: tryOnce, Roots: func(context.Context) ([]mcpclient.Root, error) { return nil, nil }}
 	session, err := client.Connect(ctx, server.URL())
 	if err != nil {
 		asCallError(t, err)

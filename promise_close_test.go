@@ -61,7 +61,7 @@ func TestP10CloseIsBounded(t *testing.T) {
 								bound = 2 * time.Second
 							}
 							require.LessOrEqual(t, took, bound)
-							closes, worst = closes+1, max(worst, took*2*time.Second/bound)
+							closes, worst = closes+1, max(worst, time.Duration(float64(2*time.Second)*took.Seconds()/bound.Seconds()))
 						})
 					})
 				}
@@ -111,6 +111,6 @@ func closeInSilence(t *testing.T, server *mcptest.Server, silence mcptest.Fault,
 		}
 	}
 	require.ErrorIs(t, ear.end(), mcpclient.ErrClosed)
-	require.True(t, errors.Is(session.Err(), mcpclient.ErrClosed))
+	require.ErrorIs(t, session.Err(), mcpclient.ErrClosed)
 	return took
 }

@@ -175,7 +175,7 @@ func failureScenarios() []failureScenario {
 		},
 		{
 			name: "input required", options: []mcptest.Option{mcptest.Stateless()}, faults: []mcptest.Fault{mcptest.InputRequired("state", inputsOf("roots"))},
-			client: &mcpclient.Client{Roots: func(context.Context) ([]mcpclient.Root, error) { return nil, mcpclient.ErrDeclined }}, //nolint:staticcheck // deprecated, but spoken
+			client: &mcpclient.Client{Roots: func(context.Context) ([]mcpclient.Root, error) { return nil, mcpclient.ErrDeclined }},
 			fail:   calling(), as: []any{new(*mcpclient.InputRequiredError)}, is: []error{mcpclient.ErrDeclined},
 			delivery: mcpclient.DeliveryAnswered, attempts: 1, generation: 1,
 		},

@@ -40,6 +40,7 @@ func TestP15EventsComeInOrder(t *testing.T) {
 				case mcpclient.EventToolsChanged:
 					_, err := mcpclient.Collect(session.Tools(ctx)) // from inside the loop
 					require.NoError(t, err)
+				default:
 				}
 				switch {
 				case told == events:
@@ -83,6 +84,7 @@ func TestP15WhatWaitsIsBounded(t *testing.T) {
 				changes++
 			case mcpclient.EventDropped:
 				dropped += event.Dropped
+			default:
 			}
 			if logs+dropped == flood {
 				break

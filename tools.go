@@ -29,16 +29,18 @@ func (s *Session) Tools(ctx context.Context, options ...CallOption) iter.Seq2[*T
 // admit tells why a tool is left out of lists; nil: it is not. A schema goes to models, validators and interfaces, all of
 // which a giant one would choke.
 func (s *Session) admit(t *Tool) error {
-	limit, what := s.maxSchema(), ""
+	limit := s.maxSchema()
+	tooLarge := func(which string) error {
+		return fmt.Errorf("the tool %s: %w", quote(t.Name), &LimitError{What: "its " + which + " schema (Limits.SchemaSize)", Limit: limit})
+	}
 	switch {
 	case int64(len(t.InputSchema)) > limit:
-		what = "its input schema (Limits.SchemaSize)"
+		return tooLarge("input")
 	case int64(len(t.OutputSchema)) > limit:
-		what = "its output schema (Limits.SchemaSize)"
+		return tooLarge("output")
 	default:
 		return s.admitTool(t)
 	}
-	return fmt.Errorf("the tool %s: %w", quote(t.Name), &LimitError{What: what, Limit: limit})
 }
 
 type toolPage struct {
