@@ -68,7 +68,7 @@ func (s *subscriptions) enter(ctx context.Context, uri string) bool {
 		case ctx.Err() != nil, s.keeper.binding.life.Err() != nil:
 			return false
 		case !transientHandshake(err):
-			s.keeper.core.config.logger.Warn("mcpclient: a resource cannot be subscribed to", "uri", excerpt(uri), "err", err)
+			s.keeper.core.config.logger.Warn("mcpclient: a resource cannot be subscribed to", "uri", identifier(uri), "err", err)
 			return false
 		}
 		if !s.keeper.core.pause(ctx, fullJitter(firstFeedWait, failures, maxFeedWait)) {
@@ -88,7 +88,7 @@ func (s *subscriptions) leave(uris []string) {
 		one.watchers--
 		s.mu.Unlock()
 		if err := s.settle(ctx, uri, one); err != nil && ctx.Err() == nil {
-			s.keeper.core.config.logger.Debug("mcpclient: a resource could not be unsubscribed from", "uri", excerpt(uri), "err", err)
+			s.keeper.core.config.logger.Debug("mcpclient: a resource could not be unsubscribed from", "uri", identifier(uri), "err", err)
 		}
 	}
 }
