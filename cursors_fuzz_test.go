@@ -14,7 +14,7 @@ import (
 // list ends within Limits.Pages, follows the cursor that it was given last and on no other session, and yields what was on the pages,
 // once for each item that a loss made the server list again.
 func FuzzCursors(f *testing.F) {
-	const next, lost = pageNext << 2, 3 << 5
+	const next, lost = pageNext << 2, lostInstead << 5
 	f.Add([]byte{2 | next, 0, 2 | next, 2, 1, 4}, false)
 	f.Add([]byte{1 | next, 0, lost, 0, 1 | next, 0, 1, 1}, false)
 	f.Add([]byte{3 | next, 0, 3 | pageSame<<2, 1}, false)
@@ -41,7 +41,14 @@ func walkPages(t *testing.T, script *pageScript) {
 	client.Limits.Pages = mostPages
 	session, err := client.Connect(t.Context(), "http://memory.example/mcp")
 	require.NoError(t, err)
-	got, err := names(session.Tools(t.Context()), toolName, nil)
+	got, err := names(session.Tools(t.Context()), toolName, func(int) bool {
+		if script.othersMeetLoss {
+			script.othersMeetLoss, script.server.id = false, ""
+			_, err := session.CallTool(t.Context(), "echo", nil)
+			require.NoError(t, err)
+		}
+		return true
+	})
 	require.Equal(t, script.want, got)
 	if err != nil {
 		requireTyped(t, err)
@@ -53,21 +60,30 @@ func walkPages(t *testing.T, script *pageScript) {
 }
 
 // A pageScript is a server of one list. Two bytes make each of its answers: how many items, what cursor, and whether the session is
-// lost instead; and which items.
+// lost instead, or behind it; and which items.
 type pageScript struct {
 	steps   []byte
 	endless bool // after the last step there are ever new pages, else an empty last one
 	server  memoryServer
 
 	asked    int
-	inRound  int      // pages given on the present session
-	given    []string // cursors, all of them
-	last     string   // the cursor given on the present session, "" for none
-	session  string   // on which pages were given last
+	inRound  int             // pages given on the present session
+	given    []string        // cursors, all of them
+	followed map[string]bool // cursors that came back on the present session
+	last     string          // the cursor given on the present session, "" for none
+	session  string          // on which pages were given last
 	listedOn map[string]string
 	want     []string // what the walk has to yield
 	ended    bool     // the last page has been given
+
+	othersMeetLoss bool // the session is lost between this page and the next, and another call finds out
 }
+
+// What else an answer can be than a page.
+const (
+	pageThenLost = 2
+	lostInstead  = 3
+)
 
 // The cursors that an answer may have.
 const (
@@ -92,23 +108,26 @@ func (s *pageScript) page(t *testing.T, m *wireMessage) *memoryReply {
 		how, first = s.steps[n], s.steps[n+1]
 	}
 	id := m.Header.Get("Mcp-Session-Id")
-	if how>>5 == 3 || id != s.server.id {
+	if how>>5 == lostInstead || id != s.server.id {
 		s.server.id = "" // forgotten: this request is refused, and so is every later one
 		return nil
 	}
 	if id != s.session {
-		s.session, s.last, s.inRound = id, "", 0
+		s.session, s.last, s.inRound, s.followed = id, "", 0, map[string]bool{}
 	}
 	var params struct{ Cursor string }
 	if len(m.Params) > 0 {
 		require.NoError(t, stdjson.Unmarshal(m.Params, &params))
 	}
 	require.Equal(t, s.last, params.Cursor, "the cursor of the page before, of this session")
+	require.False(t, s.followed[params.Cursor], "%q leads round in a circle", params.Cursor)
+	s.followed[params.Cursor] = true
 	s.inRound++
 	require.LessOrEqual(t, s.inRound, mostPages)
 
 	kind := how >> 2 & 7
 	cursor := s.cursor(kind)
+	s.othersMeetLoss = how>>5 == pageThenLost
 	list := []map[string]string{}
 	for i := range how & 3 {
 		name := fmt.Sprintf("item%d", first%16+i)
