@@ -56,7 +56,9 @@ func reencode(m *jsonrpc.Message) []reencoded {
 	add := func(encoded []byte, want jsonrpc.Message) {
 		parts = append(parts, reencoded{string(encoded), show(&want)})
 	}
-	if m.Method != "" {
+	// A method is bounded by its JSON text, and that grows where a byte that is no UTF-8 becomes the three of U+FFFD.
+	fits := len(jsonrpc.AppendNotification(nil, m.Method, nil)) <= 4<<10
+	if m.Method != "" && fits {
 		add(jsonrpc.AppendNotification(nil, m.Method, m.Params), jsonrpc.Message{Method: m.Method, Params: m.Params})
 		if n, ok := m.ID.Int64(); ok {
 			add(jsonrpc.AppendRequest(nil, n, m.Method, m.Params),
