@@ -2,8 +2,12 @@ package mcpclient_test
 
 import (
 	"context"
+	stdjson "encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,12 +80,42 @@ func answerOnce(t *testing.T, body, resumed []byte, how uint8) {
 	if err != nil {
 		requireTyped(t, err)
 		require.False(t, mcpclient.SafeToRetry(err), "a server that answers 200 may have acted: %v", err)
-	} else {
-		require.NotNil(t, result)
+	} else if require.NotNil(t, result); posts == 1 {
+		require.True(t, slices.ContainsFunc(messagesIn(contentType, body, resumed), answersCall), "a result that nobody sent")
 	}
 	if !server.stateless { // where corrected headers and rounds of input are sent, too
 		require.Equal(t, 1+session.Stats().Resends, posts, "the call is sent again on a new session only")
 		require.LessOrEqual(t, session.Stats().Losses, int64(1))
 	}
 	requireWorks(t, session)
+}
+
+// messagesIn lists what stands where messages belong, be it JSON or not.
+func messagesIn(contentType string, body, resumed []byte) (texts [][]byte) {
+	if contentType == asJSON {
+		return [][]byte{body}
+	}
+	for _, stream := range [][]byte{body, resumed} {
+		events, _, _ := modelSSE(string(stream), sseMaxForTests)
+		for _, event := range events {
+			texts = append(texts, event.Data)
+		}
+	}
+	return texts
+}
+
+// answersCall tells whether text holds a message with the id of a session's first call.
+func answersCall(text []byte) bool {
+	type message struct{ ID stdjson.RawMessage }
+	var one message
+	var batch []message
+	if stdjson.Unmarshal(text, &one) == nil {
+		batch = []message{one}
+	} else if stdjson.Unmarshal(text, &batch) != nil {
+		return false
+	}
+	return slices.ContainsFunc(batch, func(m message) bool {
+		id, err := strconv.ParseFloat(strings.Trim(string(m.ID), `"`), 64)
+		return err == nil && id == 2
+	})
 }
