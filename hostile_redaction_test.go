@@ -199,7 +199,7 @@ func loquaciousLife(t *testing.T, seen *exposure, fault mcptest.Fault, byAuthori
 	t.Helper()
 	uri := "https://files.example/x?sig=" + plantedURI
 	server := mcptest.New(t, options...)
-	server.AddTool(mcpclient.Tool{Name: "asks"}, func(ctx context.Context, r *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
+	server.AddTool(mcpclient.Tool{Name: "asks"}, func(ctx context.Context, _ *mcptest.ToolRequest) (*mcpclient.ToolResult, error) {
 		_, err := mcptest.Ask(ctx, "elicitation/create", json.RawMessage(`{"message":"?","requestedSchema":{"type":"object","properties":{"n":{"type":"integer"}}}}`))
 		return &mcpclient.ToolResult{Content: []mcpclient.Content{&mcpclient.Text{Text: plantedResult}}, Structured: []byte(`{"x":"` + plantedResult + `"}`), IsError: err != nil}, nil
 	})
