@@ -120,6 +120,31 @@ func TestHowAFlowEnds(t *testing.T) {
 	}
 }
 
+// The end strikes with the byte after those that may pass: what fits to the byte arrives in peace.
+func TestAnEndStrikesWithTheNextByte(t *testing.T) {
+	for name, wire := range wirings() {
+		t.Run(name, func(t *testing.T) {
+			faults := faultnet.New(faultnet.Always(faultnet.Plan{Up: faultnet.Flow{After: 8, End: faultnet.Close}}))
+			client, server := wire(t, faults)
+			sent := make(chan error, 1)
+			go func() {
+				_, err := client.Write([]byte("question"))
+				sent <- err
+			}()
+			got := make([]byte, 8)
+			_, err := io.ReadFull(server, got)
+			require.NoError(t, err)
+			require.NoError(t, <-sent)
+			require.Equal(t, faultnet.Passage{Passed: 8}, faults.Log()[0].Up)
+
+			up := drained(server)
+			_, _ = client.Write([]byte("!"))
+			require.Equal(t, outcome{"", nil}, <-up)
+			require.Equal(t, faultnet.Passage{Passed: 8, Struck: true}, faults.Log()[0].Up)
+		})
+	}
+}
+
 // Over TCP a reset is a RST, which the far side gets as well; a pipe just ends.
 func TestAResetReachesBothSides(t *testing.T) {
 	for name, wire := range wirings() {
