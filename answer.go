@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-mcp/mcpclient/internal/jsonrpc"
@@ -17,6 +18,7 @@ type answer struct {
 	status     int
 	header     http.Header
 	body       []byte // at most maxErrorBody
+	truncated  bool   // and not all that the server wrote
 	rpc        *RPCError
 	ours       bool // rpc carries the id of the request
 	foreign    bool // rpc carries the id of another request
@@ -47,6 +49,7 @@ func (v *verdict) refused() Delivery {
 func newAnswer(httpMethod string, r *httpReply, id int64, secret string) *answer {
 	a := &answer{httpMethod: httpMethod, status: r.status, header: redactHeader(r.header, secret)}
 	text := r.body.readRefusal()
+	a.truncated = r.body.truncated
 	if token := r.credential(); token != "" {
 		a.authorized = true
 		a.header = replaceInHeader(a.header, token, redactedCredential)
@@ -116,6 +119,12 @@ func (a *answer) httpError() *HTTPError {
 		opening:    a.opening,
 		resumed:    a.resumed,
 	}
+}
+
+// wantsSession: a server with sessions answers so to a request without one.
+func (a *answer) wantsSession() bool {
+	text := refusalText(&Refusal{Body: a.body, RPC: a.rpc})
+	return slices.ContainsFunc(append(saysMissingID(), saysNotInitialized()...), func(w refusalWords) bool { return w.in(text) })
 }
 
 // serverWords is what the server said, quoted; "" if it said nothing.

@@ -69,7 +69,7 @@ func (e *sessionEra) judge(b *binding, c *call, a *answer) verdict {
 func (c *core) judgeSession(b *binding, call *call, a *answer, sent bool) verdict {
 	r := Refusal{
 		HTTPMethod: a.httpMethod, Method: call.method, StatusCode: a.status, Header: a.header, Body: a.body,
-		RPC: a.rpc, OurID: a.ours, SessionSent: sent, Resumed: a.resumed,
+		RPC: a.rpc, OurID: a.ours, SessionSent: sent, Resumed: a.resumed, Truncated: a.truncated,
 	}
 	r.Row, r.Verdict = classifyRefusal(r)
 	if hook := c.config.classify; hook != nil && r.SessionSent {

@@ -72,7 +72,7 @@ func TestLossInEveryWay(t *testing.T) {
 // rowVerdict is the verdict of a row of the table, as far as these tests need it.
 func rowVerdict(row string) mcpclient.Verdict {
 	switch {
-	case row == "S11" || row == "S3":
+	case row == "S11" || row == "S13" || row == "S3":
 		return mcpclient.VerdictVerify
 	case strings.HasPrefix(row, "S"):
 		return mcpclient.VerdictLost
@@ -113,12 +113,16 @@ func (c refusalCase) replay(server *mcptest.Server) mcptest.Fault {
 		id := string(requests[len(requests)-1].ID)
 		w.Header()["Content-Type"] = nil // or net/http guesses one where the server sends none
 		for name, values := range c.header {
-			if name != "Content-Length" && name != "Connection" {
+			if (c.truncated || name != "Content-Length") && name != "Connection" {
 				w.Header()[name] = values
 			}
 		}
 		w.WriteHeader(c.status)
 		_, _ = w.Write(echoed.ReplaceAll(c.body, []byte(`"id":`+id)))
+		if c.truncated {
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}
 	}))
 }
 

@@ -34,6 +34,7 @@ type refusalCase struct {
 	status      int
 	header      http.Header
 	body        []byte
+	truncated   bool   // not all of it came
 	raw         []byte // the whole response as it stands in the file
 }
 
@@ -74,6 +75,9 @@ func parseRefusal(content []byte) (refusalCase, error) {
 	defer resp.Body.Close()
 	c.status, c.header = resp.StatusCode, resp.Header
 	c.body, err = io.ReadAll(resp.Body)
+	if errors.Is(err, io.ErrUnexpectedEOF) { // the file ends before its Content-Length says so
+		c.truncated, err = true, nil
+	}
 	return c, err
 }
 
@@ -138,7 +142,7 @@ func parseFacts(text string) (refusalCase, error) {
 // refusal is what the client makes of the case before it asks the table.
 func (c refusalCase) refusal() mcpclient.Refusal {
 	r := mcpclient.Refusal{
-		HTTPMethod: c.httpMethod, Method: c.rpcMethod, SessionSent: c.sessionSent, Resumed: c.resumed,
+		HTTPMethod: c.httpMethod, Method: c.rpcMethod, SessionSent: c.sessionSent, Resumed: c.resumed, Truncated: c.truncated,
 		StatusCode: c.status, Header: c.header, Body: c.body,
 	}
 	r.RPC, r.OurID = c.rpcError()

@@ -33,6 +33,7 @@ type Refusal struct {
 	OurID       bool        // RPC carries the id of the request
 	SessionSent bool        // the request carried the current session
 	Resumed     bool        // a GET that took up a stream which had worked on this session before
+	Truncated   bool        // the body broke off, or its end did not come in time
 
 	// Row is the name of the row of the library's table that matched, such as "S5"; "" if none did.
 	Row string
@@ -202,12 +203,6 @@ func saysNotInitialized() []refusalWords {
 	return textHas("server not initialized", "session not initialized") // TypeScript SDK, anubis; Swift SDK
 }
 
-// wantsSession: a server with sessions answers so to a request without one.
-func (a *answer) wantsSession() bool {
-	text := refusalText(&Refusal{Body: a.body, RPC: a.rpc})
-	return slices.ContainsFunc(append(saysMissingID(), saysNotInitialized()...), func(w refusalWords) bool { return w.in(text) })
-}
-
 // saysStateless: the server was deployed again, now without sessions (C# SDK).
 func saysStateless() []refusalWords { return textHas("not supported in stateless mode") }
 
@@ -246,6 +241,7 @@ func (r *Refusal) hasOurID() bool    { return r.OurID }
 func (r *Refusal) hasOtherID() bool  { return !r.OurID }
 func (r *Refusal) hasNoRPC() bool    { return r.RPC == nil }
 func (r *Refusal) resumed() bool     { return r.Resumed }
+func (r *Refusal) truncated() bool   { return r.Truncated }
 func (r *Refusal) standalone() bool  { return !r.Resumed }
 func (r *Refusal) listing() bool     { return strings.HasSuffix(r.Method, "/list") }
 
@@ -377,6 +373,9 @@ var refusalTable = []refusalRow{
 		},
 		{http: http.MethodPost, status: []int{400, 503}, text: saysGone(), where: refusalFacts{(*Refusal).hasNoRPC}},
 		{http: http.MethodPost, status: []int{400, 503}, text: textHas("no active sse connection")}, // supergateway, HTTP+SSE
+	}},
+	{"S13", VerdictVerify, "the refusal broke off before it said why", []refusalSignal{
+		{http: http.MethodPost, status: []int{400}, where: refusalFacts{(*Refusal).truncated, (*Refusal).hasNoRPC}},
 	}},
 
 	{"L13", VerdictAlive, "a resource is missing, or the session of the token has ended", []refusalSignal{

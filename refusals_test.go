@@ -19,7 +19,7 @@ func rowVerdicts() map[string]mcpclient.Verdict {
 	for _, row := range []string{"S1", "S2", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S12"} {
 		verdicts[row] = mcpclient.VerdictLost
 	}
-	for _, row := range []string{"S3", "S11"} {
+	for _, row := range []string{"S3", "S11", "S13"} {
 		verdicts[row] = mcpclient.VerdictVerify
 	}
 	for _, row := range []string{"L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "L9", "L10", "L11", "L12", "L13"} {

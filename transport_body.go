@@ -35,6 +35,7 @@ type replyBody struct {
 	decoded   io.Reader // raw, or what gunzip makes of it
 	length    int64     // of decoded, -1 if unknown
 	ended     bool      // all of it has been read
+	truncated bool      // readRefusal did not get to the end
 	kept      []byte    // what readRefusal found, if it is to find it again
 	transport *transport
 }
@@ -126,7 +127,8 @@ func (b *replyBody) readRefusal() []byte {
 	}
 	clock := time.AfterFunc(refusalWait, func() { b.cancel(errCutShort) })
 	defer clock.Stop()
-	text, _ := io.ReadAll(io.LimitReader(b, maxErrorBody))
+	text, err := io.ReadAll(io.LimitReader(b, maxErrorBody))
+	b.truncated = err != nil
 	b.discard()
 	return text
 }
