@@ -2,6 +2,7 @@ package mcpclient_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -215,7 +217,9 @@ func TestAServerThatRefusesEveryStream(t *testing.T) {
 			}
 			broken(refuse)(t, p)
 			kind := kindsOfCall()[slices.IndexFunc(kindsOfCall(), func(k kindOfCall) bool { return k.name == call })]
-			failed := asCallError(t, kind.make(t.Context(), session, "question"))
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // net/http would go on for minutes
+			defer cancel()
+			failed := asCallError(t, kind.make(ctx, session, "question"))
 			asCause[*mcpclient.NetworkError](t, failed)
 			require.Equal(t, 3, failed.Attempts)
 			if !kind.harmless {
