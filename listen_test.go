@@ -33,7 +33,10 @@ func listenTo(t *testing.T, session *mcpclient.Session, f mcpclient.Filter) *ear
 				e.ended <- err
 				return
 			}
-			e.events <- event
+			select {
+			case e.events <- event:
+			case <-ctx.Done(): // nobody takes any more
+			}
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-over })
