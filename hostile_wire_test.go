@@ -29,7 +29,7 @@ func TestTLSOfTheOwnTransport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request has arrived") }))
-			server.TLS = &tls.Config{MinVersion: c.versions[0], MaxVersion: c.versions[1]} //nolint:gosec // what old servers have
+			server.TLS = &tls.Config{MinVersion: c.versions[0], MaxVersion: c.versions[1]}
 			server.Config.ErrorLog = log.New(io.Discard, "", 0)
 			server.StartTLS()
 			defer server.Close()
