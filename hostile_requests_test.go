@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -45,6 +47,8 @@ func TestServerRequestsOption(t *testing.T) {
 func TestServerRequestsTakenBackKeepTheirPlace(t *testing.T) {
 	const most = 16
 	begun, release := make(chan struct{}, 100), make(chan struct{})
+	let := sync.OnceFunc(func() { close(release) })
+	defer let()
 	server := newImpostor(t)
 	session := server.connect(t, clientThat(func(context.Context, string) error {
 		begun <- struct{}{}
@@ -61,7 +65,9 @@ func TestServerRequestsTakenBackKeepTheirPlace(t *testing.T) {
 		server.await(r.Context(), 1, isReply)
 		send(event(answerTo(m)))
 	})
-	_, err := session.CallTool(t.Context(), "echo", nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // where nobody is busy, nothing would end it
+	defer cancel()
+	_, err := session.CallTool(ctx, "echo", nil)
 	require.NoError(t, err)
 	for range most {
 		<-begun
@@ -71,7 +77,7 @@ func TestServerRequestsTakenBackKeepTheirPlace(t *testing.T) {
 	require.Len(t, replies, 1)
 	require.Equal(t, "99", string(replies[0].ID))
 	require.Contains(t, string(replies[0].Error), "busy")
-	close(release)
+	let()
 	require.NoError(t, session.Close())
 	require.Len(t, server.arrived(isReply), 1, "what was taken back gets no answer")
 }
@@ -97,7 +103,7 @@ func TestListenQueueOption(t *testing.T) {
 			continue
 		}
 		kinds = append(kinds, e.Kind)
-		if dropped += e.Dropped; dropped > 0 {
+		if dropped += e.Dropped; dropped > 0 || len(kinds) == 10 {
 			break
 		}
 	}
