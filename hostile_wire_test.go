@@ -100,7 +100,7 @@ func TestNumbersAreExact(t *testing.T) {
 		F json.Number
 	}
 	require.NoError(t, result.Decode(&decoded))
-	require.EqualValues(t, 9007199254740993, decoded.N)
+	require.Equal(t, int64(9007199254740993), decoded.N)
 	require.Equal(t, fine, decoded.F.String())
 	again, err := json.Marshal(result)
 	require.NoError(t, err)
