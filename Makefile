@@ -101,12 +101,12 @@ tidy-check: ## fail if tidy would change something
 	for m in $(MODULES); do (cd "$$m" && $(GO) mod tidy -diff); done
 
 lint: $(GOLANGCI) ## golangci-lint in every module
-	for m in $(LINTED); do (cd "$$m" && $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+	for m in $(LINTED); do (cd "$$m" && $(GOLANGCI) run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...); done
 
 # Part of lint as well. Alone it is quick, and a finding shows for what it is: one about security. The linter's build of it,
 # so that an excuse is written once (//nolint:gosec) and its settings stand in .golangci.yml alone.
 gosec: $(GOLANGCI) ## gosec alone, over the production code of every module
-	for m in $(LINTED); do (cd "$$m" && $(GOLANGCI) run --config $(CURDIR)/.golangci.yml --enable-only gosec --tests=false ./...); done
+	for m in $(LINTED); do (cd "$$m" && $(GOLANGCI) run --allow-parallel-runners --config $(CURDIR)/.golangci.yml --enable-only gosec --tests=false ./...); done
 
 vuln: $(GOVULNCHECK) ## known vulnerabilities in code that is reached; an unreachable database is said, not failed
 	tools/vuln.sh $(GOVULNCHECK)
