@@ -73,7 +73,7 @@ soak: ## what takes hours: the promises in full, a million cases, a million faul
 	$(MAKE) servers-soak DURATION=30m
 
 mutants: ## take out one guard after the other, and see a test turn red for each (MUTANTS='-only ^retry')
-	$(GO) run ./internal/mutants -j 2 $(MUTANTS)
+	$(GO) run ./internal/mutants -j 4 -timeout 30s $(MUTANTS)
 
 examples: ## run every example
 	GO=$(GO) tools/examples.sh
