@@ -48,7 +48,7 @@ var transportMutants = []mutant{
 	{
 		name: "http.Client.Timeout cuts streams", guards: "I4", file: "transport_config.go",
 		edits: instead(`t.timeout, client.Timeout = client.Timeout, 0`, `t.timeout = client.Timeout`),
-		tests: "TestTransportTimeout",
+		tests: "TestTransportTimeoutDoesNotCutClose",
 	},
 	{
 		name: "http.Client.Timeout is dropped", guards: "I4", file: "transport_config.go", hangs: true,
