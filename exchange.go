@@ -39,7 +39,7 @@ func (c *core) inPlace(ctx context.Context, b *binding, call *call) (jsontext.Va
 // settle turns VerdictVerify into one of the other two.
 func (c *core) settle(ctx context.Context, b *binding, call *call, v *verdict) {
 	v.session = VerdictAlive
-	if call.probe || !call.foreign() && c.verify(ctx, b) {
+	if call.probe || !call.foreign() && c.verify(ctx, b, v) {
 		v.session = VerdictLost // for the probe: a medium row met twice in a row
 	}
 }

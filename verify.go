@@ -2,6 +2,7 @@ package mcpclient
 
 import (
 	"context"
+	"strings"
 )
 
 // check is the verification of one binding: is the session gone, or was it
@@ -12,10 +13,17 @@ type check struct {
 	lost    bool // set before done is closed
 }
 
-// verify reports whether b is gone. It waits under the caller's context and
-// answers "no" if that ends first.
-func (c *core) verify(ctx context.Context, b *binding) bool {
-	v := c.verifyLater(b)
+// verify reports whether b is gone, as v suspects. It waits under the caller's
+// context and answers "no" if that ends first. That the session was alive once
+// does not count against an answer that only another kind of server gives: the
+// server may have been replaced since.
+func (c *core) verify(ctx context.Context, b *binding, suspicion *verdict) bool {
+	var v *check
+	if suspicion.lost != nil && strings.HasPrefix(suspicion.lost.Signal, "E") {
+		v = c.verifyAgain(b)
+	} else {
+		v = c.verifyLater(b)
+	}
 	if v == nil {
 		return false
 	}
