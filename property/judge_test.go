@@ -241,7 +241,10 @@ func (w *world) patient(c *call, t *trace, call *mcpclient.CallError) {
 func (w *world) attempted(c *call, t *trace, call *mcpclient.CallError) {
 	sent := len(t.steps) - t.stale
 	unseen := 0
-	if c.gaveUp || w.disturbed {
+	switch {
+	case w.restarted: // what it cut may be met by a later call, on each of its attempts
+		unseen = w.attempts()
+	case c.gaveUp, w.disturbed:
 		unseen = 1
 	}
 	require.GreaterOrEqual(w.rt, call.Attempts, sent-t.replays, "%s: attempts: %v", c.nonce, c.err)

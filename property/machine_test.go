@@ -164,8 +164,9 @@ func (w *world) redeploy() {
 		w.srv.Redeploy()
 		w.era, old = sessions, "the server without sessions before "+strconv.Itoa(w.named)
 	}
-	w.resumable = false
+	w.resumable, w.restarted = false, true
 	w.lost[old] = true
+	w.settle(time.Second) // until the client has noticed that its idle connections are cut
 	w.works("the server speaks another version now")
 	w.silent = w.opened() - w.srv.Initializes() + w.burned
 }
