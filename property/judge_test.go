@@ -242,7 +242,7 @@ func (w *world) attempted(c *call, t *trace, call *mcpclient.CallError) {
 	sent := len(t.steps) - t.stale
 	unseen := 0
 	switch {
-	case w.restarted: // what it cut may be met by a later call, on each of its attempts
+	case w.restarted, w.era == httpSSE: // what it cut may be met by a later call, on each attempt; the stream may tell of a loss before the POST
 		unseen = w.attempts()
 	case c.gaveUp, w.disturbed:
 		unseen = 1
