@@ -67,7 +67,7 @@ var callMutants = []mutant{
 	},
 	{
 		name: "a stranger's suspicion is verified", guards: "I9", file: "exchange.go",
-		edits: instead(`if call.probe || !call.foreign() && c.verify(ctx, b) {`, `if call.probe || c.verify(ctx, b) {`),
+		edits: instead(`if call.probe || !call.foreign() && c.verify(ctx, b, v) {`, `if call.probe || c.verify(ctx, b, v) {`),
 		tests: "TestLossOfAnotherPrincipal",
 	},
 	{

@@ -104,13 +104,9 @@ var flightMutants = []mutant{
 	{
 		name: "verify: under the context of who asked first", guards: "I2", file: "verify.go",
 		edits: []edit{
-			{`v := c.verifyLater(b)
-	if v == nil {
-		return false
-	}`, `v := c.verifyLater(b, ctx)
-	if v == nil {
-		return false
-	}`},
+			{`		v = c.verifyLater(b)
+`, `		v = c.verifyLater(b, ctx)
+`},
 			{`func (c *core) verifyLater(b *binding) *check {`, `func (c *core) verifyLater(b *binding, under ...context.Context) *check {`},
 			{`c.runCheck(v) })`, `c.runCheck(v, under...) })`},
 			{`func (c *core) runCheck(v *check) {`, `func (c *core) runCheck(v *check, under ...context.Context) {
@@ -121,8 +117,15 @@ var flightMutants = []mutant{
 	},
 	{
 		name: "settle: a suspicion is a loss", guards: "I9", file: "exchange.go",
-		edits: instead(`if call.probe || !call.foreign() && c.verify(ctx, b) {`, `if call.probe || !call.foreign() {`),
+		edits: instead(`if call.probe || !call.foreign() && c.verify(ctx, b, v) {`, `if call.probe || !call.foreign() {`),
 		tests: "TestVerifySessionLives",
+	},
+	{
+		name: "verify: an acquittal is for ever", guards: "I9", file: "verify.go",
+		edits: instead(`		v = c.verifyAgain(b)
+`, `		v = c.verifyLater(b)
+`),
+		tests: "TestRedeployAfterAnAcquittal",
 	},
 	{
 		name: "restore: a view that outlives its hook", guards: "I1", file: "flight.go",
